@@ -1,0 +1,31 @@
+/** Bit vectors as SSZ lays them out: bit `i` is byte `i >> 3`, bit `i & 7`, least significant first. */
+
+/** Positions of the set bits, ascending. */
+export function setBits(bytes: Uint8Array): number[] {
+  const positions: number[] = [];
+  for (let index = 0; index < bytes.length * 8; index++) {
+    if (((bytes[index >> 3] ?? 0) >> (index & 7)) & 1) positions.push(index);
+  }
+  return positions;
+}
+
+/** A bit vector of `byteLength` bytes with the given positions set; positions outside it are ignored. */
+export function bitsFrom(positions: Iterable<number>, byteLength: number): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  for (const position of positions) {
+    const byte = position >> 3;
+    if (position >= 0 && byte < byteLength) bytes[byte] = (bytes[byte] ?? 0) | (1 << (position & 7));
+  }
+  return bytes;
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** The bytes of a hex text with or without `0x`, or `null` when it is not hex. */
+export function fromHex(text: string): Uint8Array | null {
+  const digits = text.startsWith('0x') ? text.slice(2) : text;
+  if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) return null;
+  return new Uint8Array(Buffer.from(digits, 'hex'));
+}

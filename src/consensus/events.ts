@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import { bitsFrom, fromHex } from './bits.ts';
+import { ATTESTATION_SUBNET_COUNT } from './subnets.ts';
+
+/**
+ * The events between sentry and consumer, as JSON on the wire.
+ *
+ * Names, types and order of the first fields are those of the Go program, so that either program's sentry can feed the
+ * other's consumer; our own fields follow and are optional to every reader.
+ */
+
+export const STREAM_NAME = 'EVENTS';
+export const PEER_DISCOVERED = 'events.peer_discovered';
+export const METADATA_RECEIVED = 'events.metadata_received';
+export const SUBJECTS = [PEER_DISCOVERED, METADATA_RECEIVED] as const;
+export type Subject = (typeof SUBJECTS)[number];
+
+export type Direction = 'inbound' | 'outbound';
+export type Transport = 'tcp' | 'quic';
+
+/** Larger payloads are refused unread: a real event is about one kilobyte. */
+export const MAX_EVENT_BYTES = 64 * 1024;
+
+const MAX_TEXT_LENGTH = 4096;
+/** Repeated subnets are legal; this many are not. */
+const MAX_SUBNETS = 4096;
+
+const text = z.string().max(MAX_TEXT_LENGTH);
+const unixMs = z.int().nonnegative();
+const optionalInt = z.int().nullish();
+const optionalText = text.nullish();
+
+/** Eight or one bytes, written as standard base64 by current producers and as hex by old ones. */
+function bitVector(byteLength: number) {
+  return text.nullish().transform((value, context): Uint8Array => {
+    const bytes = decodeBitVector(value ?? '', byteLength);
+    if (bytes !== null) return bytes;
+    context.addIssue({ code: 'custom', message: `not a bit vector of ${byteLength} bytes` });
+    return z.NEVER;
+  });
+}
+
+function decodeBitVector(value: string, byteLength: number): Uint8Array | null {
+  if (value === '') return new Uint8Array(byteLength);
+  const digits = value.startsWith('0x') ? value.slice(2) : value;
+  if (digits.length === byteLength * 2) return fromHex(digits);
+  const base64Length = Math.ceil(byteLength / 3) * 4;
+  if (value.length !== base64Length || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return null;
+  const bytes = new Uint8Array(Buffer.from(value, 'base64'));
+  return bytes.length === byteLength ? bytes : null;
+}
+
+const metaData = z
+  .object({
+    seq_number: z
+      .number()
+      .nonnegative()
+      .nullish()
+      .transform((value) => value ?? 0),
+    attnets: bitVector(8),
+    syncnets: bitVector(1),
+  })
+  .nullish()
+  .transform((value) => value ?? null);
+
+const optionalFields = {
+  event_id: optionalText,
+  slot: optionalInt,
+  observed_from: optionalInt,
+  observed_to: optionalInt,
+  fork_digest: optionalText,
+  custody_group_count: optionalInt,
+  direction: z.enum(['inbound', 'outbound']).nullish(),
+  transport: z.enum(['tcp', 'quic']).nullish(),
+};
+
+const peerDiscovered = z.object({
+  enr: text,
+  id: text.min(1),
+  ip: text,
+  port: z.int().min(0).max(65_535),
+  crawler_id: text,
+  crawler_location: text,
+  timestamp: unixMs,
+  ...optionalFields,
+});
+
+const metadataReceived = z.object({
+  enr: optionalText.transform((value) => value ?? ''),
+  id: text.min(1),
+  multiaddr: optionalText.transform((value) => value ?? ''),
+  epoch: z.int(),
+  metadata: metaData,
+  subscribed_subnets: z
+    .array(z.int())
+    .max(MAX_SUBNETS)
+    .nullish()
+    .transform((value) => (value ?? []).filter((subnet) => subnet >= 0 && subnet < ATTESTATION_SUBNET_COUNT)),
+  client_version: optionalText.transform((value) => value ?? ''),
+  crawler_id: optionalText.transform((value) => value ?? ''),
+  crawler_location: optionalText.transform((value) => value ?? ''),
+  timestamp: unixMs,
+  ...optionalFields,
+});
+
+/** A discovered peer, after reading. */
+export type PeerDiscoveredEvent = z.output<typeof peerDiscovered>;
+/** An observation of one peer, after reading: bit vectors are bytes, subscribed subnets are within 0..63, may repeat. */
+export type MetadataReceivedEvent = z.output<typeof metadataReceived>;
+
+export type ValtrackEvent =
+  | { readonly subject: typeof PEER_DISCOVERED; readonly event: PeerDiscoveredEvent }
+  | { readonly subject: typeof METADATA_RECEIVED; readonly event: MetadataReceivedEvent };
+
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+
+/** Reads one event. Total: a malformed one gives a reason, in one line, that names the field. */
+export function decodeEvent(subject: string, payload: Uint8Array): Decoded<ValtrackEvent> {
+  if (payload.length > MAX_EVENT_BYTES) return refused(`${payload.length} bytes, more than ${MAX_EVENT_BYTES}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch {
+    return refused('not JSON in UTF-8');
+  }
+  if (subject === PEER_DISCOVERED) {
+    const result = peerDiscovered.safeParse(json);
+    return result.success ? { ok: true, value: { subject, event: result.data } } : refused(issues(result.error));
+  }
+  if (subject === METADATA_RECEIVED) {
+    const result = metadataReceived.safeParse(json);
+    return result.success ? { ok: true, value: { subject, event: result.data } } : refused(issues(result.error));
+  }
+  return refused(`unknown subject ${subject.slice(0, 80)}`);
+}
+
+/**
+ * Writes one event as the wire has it: fields in the contract's order, bit vectors in base64, `null` metadata when
+ * none was obtained.
+ */
+export function encodeEvent({ subject, event }: ValtrackEvent): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(subject === PEER_DISCOVERED ? event : wireMetadata(event)));
+}
+
+function wireMetadata(event: MetadataReceivedEvent) {
+  const { metadata } = event;
+  return {
+    ...event,
+    metadata: metadata && {
+      seq_number: metadata.seq_number,
+      attnets: Buffer.from(metadata.attnets).toString('base64'),
+      syncnets: Buffer.from(metadata.syncnets).toString('base64'),
+    },
+  };
+}
+
+function refused(reason: string): { ok: false; reason: string } {
+  return { ok: false, reason };
+}
+
+function issues(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`)
+    .join('; ')
+    .slice(0, 300);
+}
+
+/** An empty 8-byte attnets vector, for peers that gave none. */
+export const NO_ATTNETS: Uint8Array = bitsFrom([], 8);

@@ -1,0 +1,57 @@
+/** A consensus network as the crawler needs to know it, and the rules that follow from its numbers. */
+
+/** One stretch of epochs during which nodes carry the same fork digest. */
+export interface ForkStep {
+  /** First epoch of the stretch. */
+  readonly epoch: number;
+  /** The fork's name; a blob-parameter-only step carries the name of the fork it happens in. */
+  readonly name: string;
+  /** 4 bytes of hex. It stays the same across blob-parameter-only steps. */
+  readonly forkVersion: string;
+  /** 4 bytes of hex, no prefix. */
+  readonly digest: string;
+}
+
+export interface Network {
+  readonly name: string;
+  /** On public networks only public unicast addresses are dialled. */
+  readonly isPublic: boolean;
+  readonly genesisTimeMs: number;
+  readonly slotMs: number;
+  readonly slotsPerEpoch: number;
+  /** 32 bytes of hex, no prefix. */
+  readonly genesisValidatorsRoot: string;
+  /** Ascending by epoch; the first step is at epoch 0. */
+  readonly forkSteps: readonly ForkStep[];
+  readonly bootnodes: readonly string[];
+  /** Number of active validators, which sets the probability of being an aggregator. */
+  readonly activeValidators: number;
+}
+
+export const FAR_FUTURE_EPOCH = 2n ** 64n - 1n;
+
+/** The step in force at `epoch`. Before genesis this is the genesis step. */
+export function forkStepAt(network: Network, epoch: number): ForkStep {
+  let current = network.forkSteps[0];
+  for (const step of network.forkSteps) if (step.epoch <= epoch) current = step;
+  if (current === undefined) throw new Error(`network ${network.name} has no forks`);
+  return current;
+}
+
+/** The next scheduled step after `epoch`, regular or blob-parameter-only. */
+export function nextForkStep(network: Network, epoch: number): ForkStep | undefined {
+  return network.forkSteps.find((step) => step.epoch > epoch);
+}
+
+/** How long a digest that has been replaced is still accepted: nodes that have not upgraded stay observable. */
+export const PREVIOUS_DIGEST_EPOCHS = 8;
+/** How long before a fork its digest is accepted: nodes announce early when their clock is ahead. */
+export const NEXT_DIGEST_EPOCHS = 2;
+
+/** The digests that count as "our network" at `epoch`: the current one, the next shortly before it, the previous for a while. */
+export function acceptedDigests(network: Network, epoch: number): ReadonlySet<string> {
+  const accepted = new Set([forkStepAt(network, epoch).digest]);
+  accepted.add(forkStepAt(network, epoch - PREVIOUS_DIGEST_EPOCHS).digest);
+  accepted.add(forkStepAt(network, epoch + NEXT_DIGEST_EPOCHS).digest);
+  return accepted;
+}
