@@ -31,5 +31,5 @@ export function createLogger({ level, format, write }: LoggerOptions): Logger {
           translateTime: 'SYS:HH:MM:ss',
           colorize: process.stderr.isTTY,
         });
-  return pino({ level, base: undefined, redact: { paths: REDACTED, censor: '[redacted]' } }, stream);
+  return pino({ level, base: null, redact: { paths: REDACTED, censor: '[redacted]' } }, stream);
 }
