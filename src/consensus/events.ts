@@ -25,14 +25,22 @@ const MAX_TEXT_LENGTH = 4096;
 /** Repeated subnets are legal; this many are not. */
 const MAX_SUBNETS = 4096;
 
-const text = z.string().max(MAX_TEXT_LENGTH);
-const unixMs = z.int().nonnegative();
+/** The last millisecond of the year 9999: later ones have no date in four digits. */
+const MAX_UNIX_MS = Date.UTC(10_000, 0) - 1;
+
+/** Half surrogate pairs and NUL are replaced in strangers' text: no store brings them back as they were. */
+const text = z
+  .string()
+  .max(MAX_TEXT_LENGTH)
+  .transform((value) => value.toWellFormed().replaceAll('\0', '\ufffd'));
+const nonEmptyText = text.refine((value) => value !== '', 'must not be empty');
+const unixMs = z.int().nonnegative().max(MAX_UNIX_MS);
 const optionalInt = z.int().nullish();
 const optionalText = text.nullish();
 
 /** Eight or one bytes, written as standard base64 by current producers and as hex by old ones. */
 function bitVector(byteLength: number) {
-  return text.nullish().transform((value, context): Uint8Array => {
+  return optionalText.transform((value, context): Uint8Array => {
     const bytes = decodeBitVector(value ?? '', byteLength);
     if (bytes !== null) return bytes;
     context.addIssue({ code: 'custom', message: `not a bit vector of ${byteLength} bytes` });
@@ -74,9 +82,18 @@ const optionalFields = {
   transport: z.enum(['tcp', 'quic']).nullish(),
 };
 
+/** What only observations of ours carry. */
+const observationFields = {
+  /** Sync-committee subnets it was subscribed to. */
+  subscribed_syncnets: z.array(z.int()).max(MAX_SUBNETS).nullish(),
+  data_column_topics: optionalInt,
+  /** What was asked for and not obtained: `identify`, `status`, `metadata`, `subscriptions`. */
+  missing: z.array(text).max(16).nullish(),
+};
+
 const peerDiscovered = z.object({
   enr: text,
-  id: text.min(1),
+  id: nonEmptyText,
   ip: text,
   port: z.int().min(0).max(65_535),
   crawler_id: text,
@@ -87,7 +104,7 @@ const peerDiscovered = z.object({
 
 const metadataReceived = z.object({
   enr: optionalText.transform((value) => value ?? ''),
-  id: text.min(1),
+  id: nonEmptyText,
   multiaddr: optionalText.transform((value) => value ?? ''),
   epoch: z.int(),
   metadata: metaData,
@@ -101,6 +118,7 @@ const metadataReceived = z.object({
   crawler_location: optionalText.transform((value) => value ?? ''),
   timestamp: unixMs,
   ...optionalFields,
+  ...observationFields,
 });
 
 /** A discovered peer, after reading. */

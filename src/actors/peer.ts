@@ -1,0 +1,199 @@
+import type { Failure } from '../consensus/failure.ts';
+import type { Step } from './actor.ts';
+import { backoffMs, FORGET_AFTER_EPOCHS, FORGET_AFTER_FAILURES } from './schedule.ts';
+
+/**
+ * The life of one peer as a pure transition:
+ *
+ *     known → dialing → handshaking → probing → resting → dialing …
+ *               └────────────┴───────────┴──▶ backing-off → dialing …          forgotten
+ *
+ * An inbound connection enters at `handshaking`. The state is plain data: it is what the peerstore keeps on disk.
+ */
+
+export type PeerPhase =
+  /** Due at once. */
+  | { readonly name: 'known' }
+  | { readonly name: 'dialing' }
+  | { readonly name: 'handshaking' }
+  | { readonly name: 'probing' }
+  /** Observed (or found full) this epoch; the next epoch tick sets `untilMs`, `null` before. */
+  | { readonly name: 'resting'; readonly untilMs: number | null }
+  | { readonly name: 'backing-off'; readonly untilMs: number }
+  | { readonly name: 'forgotten' };
+
+export interface PeerState {
+  readonly peerId: string;
+  /** `null` for a peer that dialled us and is not known to discovery. */
+  readonly enr: string | null;
+  readonly enrSequence: bigint;
+  /** Multiaddrs, most preferred first. */
+  readonly addresses: readonly string[];
+  readonly phase: PeerPhase;
+  /** Failures in a row. */
+  readonly failures: number;
+  readonly lastFailure: Failure | null;
+  readonly firstSeenMs: number;
+  /** The last time it proved to be alive, or was first heard of. */
+  readonly lastAliveMs: number;
+  /** -1 before the first observation. */
+  readonly lastObservedEpoch: number;
+  readonly observations: number;
+  /** Agent string of the last observation. */
+  readonly agent: string | null;
+}
+
+export type PeerMessage =
+  | {
+      readonly type: 'discovered';
+      readonly enr: string;
+      readonly enrSequence: bigint;
+      readonly addresses: readonly string[];
+      readonly nowMs: number;
+    }
+  /** A slot is free and the peer's time has come. */
+  | { readonly type: 'due' }
+  | { readonly type: 'dialed'; readonly nowMs: number }
+  | { readonly type: 'handshaken' }
+  | { readonly type: 'observed'; readonly nowMs: number; readonly epoch: number; readonly agent: string | null }
+  | { readonly type: 'failed'; readonly failure: Failure; readonly nowMs: number; readonly epochMs: number }
+  /** The peer dialled us. */
+  | { readonly type: 'inbound'; readonly nowMs: number; readonly epoch: number }
+  | { readonly type: 'tick'; readonly epoch: number; readonly dueMs: number; readonly epochMs: number };
+
+export type PeerEffect =
+  /** Tell the world of a new peer or a newer record. */
+  | { readonly type: 'announce' }
+  /** Hand its connection to the handshake stage. */
+  | { readonly type: 'adopt' }
+  /** Close its connection: it is being visited, or has been this epoch. */
+  | { readonly type: 'decline' }
+  | { readonly type: 'forget' };
+
+export function newPeer(peerId: string, nowMs: number): PeerState {
+  return {
+    peerId,
+    enr: null,
+    enrSequence: -1n,
+    addresses: [],
+    phase: { name: 'resting', untilMs: null },
+    failures: 0,
+    lastFailure: null,
+    firstSeenMs: nowMs,
+    lastAliveMs: nowMs,
+    lastObservedEpoch: -1,
+    observations: 0,
+    agent: null,
+  };
+}
+
+export function isInFlight({ phase }: PeerState): boolean {
+  return phase.name === 'dialing' || phase.name === 'handshaking' || phase.name === 'probing';
+}
+
+/** When the peer wants its next visit, in Unix milliseconds; Infinity when only a message can make it due. */
+export function dueAtMs({ phase, addresses }: PeerState): number {
+  if (addresses.length === 0) return Number.POSITIVE_INFINITY;
+  switch (phase.name) {
+    case 'known':
+      return Number.NEGATIVE_INFINITY;
+    case 'resting':
+      return phase.untilMs ?? Number.POSITIVE_INFINITY;
+    case 'backing-off':
+      return phase.untilMs;
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Messages that do not fit the phase change nothing: late news from a visit that has been given up, for example. */
+export function peerTransition(state: PeerState, message: PeerMessage): Step<PeerState, PeerEffect> {
+  switch (message.type) {
+    case 'discovered':
+      return onDiscovered(state, message);
+    case 'due':
+      return isInFlight(state) || state.phase.name === 'forgotten'
+        ? unchanged(state)
+        : step({ ...state, phase: { name: 'dialing' } });
+    case 'dialed':
+      return state.phase.name === 'dialing'
+        ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs })
+        : unchanged(state);
+    case 'handshaken':
+      return state.phase.name === 'handshaking' ? step({ ...state, phase: { name: 'probing' } }) : unchanged(state);
+    case 'observed':
+      return isInFlight(state) ? onObserved(state, message) : unchanged(state);
+    case 'failed':
+      return isInFlight(state) ? onFailed(state, message) : unchanged(state);
+    case 'inbound':
+      return isInFlight(state) || state.lastObservedEpoch >= message.epoch
+        ? step(state, { type: 'decline' })
+        : step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs }, { type: 'adopt' });
+    case 'tick':
+      return onTick(state, message);
+  }
+}
+
+type Of<Type extends PeerMessage['type']> = Extract<PeerMessage, { type: Type }>;
+
+function onDiscovered(
+  state: PeerState,
+  { enr, enrSequence, addresses }: Of<'discovered'>,
+): Step<PeerState, PeerEffect> {
+  if (state.enr !== null && enrSequence <= state.enrSequence) return unchanged(state);
+  const updated = { ...state, enr, enrSequence, addresses };
+  const moved = addresses.join() !== state.addresses.join();
+  // A first record makes a peer due; a newer one does when it gives a failing peer another chance.
+  const dueNow =
+    !isInFlight(state) &&
+    (state.enr === null ? state.lastObservedEpoch < 0 : waitsForRecord(state) || (moved && state.failures > 0));
+  return step(dueNow ? { ...updated, phase: { name: 'known' }, failures: 0 } : updated, { type: 'announce' });
+}
+
+function onObserved(state: PeerState, { nowMs, epoch, agent }: Of<'observed'>): Step<PeerState, PeerEffect> {
+  return step({
+    ...state,
+    phase: { name: 'resting', untilMs: null },
+    failures: 0,
+    lastFailure: null,
+    lastAliveMs: nowMs,
+    lastObservedEpoch: Math.max(epoch, state.lastObservedEpoch),
+    observations: state.observations + 1,
+    agent: agent ?? state.agent,
+  });
+}
+
+function onFailed(state: PeerState, { failure, nowMs, epochMs }: Of<'failed'>): Step<PeerState, PeerEffect> {
+  const failures = state.failures + 1;
+  const waitMs = backoffMs(failure.cause, failures, epochMs);
+  // One address that belongs to somebody else does not condemn the others.
+  const addresses = failure.cause === 'peer_id_mismatch' ? state.addresses.slice(1) : state.addresses;
+  const retryOther = failure.cause === 'peer_id_mismatch' && addresses.length > 0;
+  const phase: PeerPhase =
+    waitMs === null
+      ? { name: 'resting', untilMs: null }
+      : { name: 'backing-off', untilMs: retryOther ? nowMs : nowMs + waitMs };
+  return step({ ...state, phase, addresses, failures, lastFailure: failure });
+}
+
+function onTick(state: PeerState, { dueMs, epochMs, epoch }: Of<'tick'>): Step<PeerState, PeerEffect> {
+  if (isInFlight(state)) return unchanged(state);
+  const longSilent = dueMs - state.lastAliveMs > FORGET_AFTER_EPOCHS * epochMs;
+  if (longSilent && state.failures >= FORGET_AFTER_FAILURES) {
+    return step({ ...state, phase: { name: 'forgotten' } }, { type: 'forget' });
+  }
+  if (state.phase.name !== 'resting' || state.lastObservedEpoch >= epoch) return unchanged(state);
+  return step({ ...state, phase: { name: 'resting', untilMs: dueMs } });
+}
+
+function waitsForRecord({ phase }: PeerState): boolean {
+  return phase.name === 'backing-off' && phase.untilMs === Number.POSITIVE_INFINITY;
+}
+
+function step(state: PeerState, ...effects: PeerEffect[]): Step<PeerState, PeerEffect> {
+  return { state, effects };
+}
+
+function unchanged(state: PeerState): Step<PeerState, PeerEffect> {
+  return { state, effects: [] };
+}

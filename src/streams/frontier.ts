@@ -1,0 +1,132 @@
+import { type Observable, Subject } from 'rxjs';
+import type { NodeRecord } from '../consensus/node-record.ts';
+import type { DiscoveryAnswer, DiscoveryTarget } from './discovery.ts';
+import type { PullSource } from './flow/pull.ts';
+
+/** What a finished crawl round covered. */
+export interface Coverage {
+  /** Distinct nodes heard of. */
+  readonly seen: number;
+  readonly answered: number;
+  /** Nodes that did not answer. */
+  readonly silent: number;
+  /** Nodes whose record carries a digest of our network. */
+  readonly ours: number;
+  /** Digests of the others with the number of nodes that carry them; `none` for records without `eth2`. */
+  readonly otherDigests: Readonly<Record<string, number>>;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Nodes left out because the frontier was full. */
+  readonly dropped: number;
+}
+
+/**
+ * The nodes of one crawl round that are still to be asked. Every node is asked once a round; the round ends when none
+ * waits and none is being asked. A round that runs is not started again.
+ */
+export interface Frontier extends PullSource<DiscoveryTarget> {
+  startRound(seeds: readonly DiscoveryTarget[], nowMs: number): boolean;
+  /** Takes in a node, if the running round has not met it; between rounds it waits for the next. */
+  add(record: NodeRecord): void;
+  answered(answer: DiscoveryAnswer, nowMs: number): void;
+  readonly running: boolean;
+  readonly waiting: number;
+  readonly rounds$: Observable<Coverage>;
+}
+
+/** More digests than any honest DHT shows; the rest are counted together. */
+const MAX_DIGESTS = 256;
+
+export function createFrontier(limits: { maxNodes: number; isOurs: (record: NodeRecord) => boolean }): Frontier {
+  const { maxNodes, isOurs } = limits;
+  const wake = new Subject<void>();
+  const rounds = new Subject<Coverage>();
+  const queue: DiscoveryTarget[] = [];
+  const met = new Set<string>();
+  /** Records and seeds arrive separately: a node counts as ours once its record was seen. */
+  const counted = new Set<string>();
+  const otherDigests = new Map<string, number>();
+  let tally = { answered: 0, silent: 0, ours: 0, dropped: 0, asking: 0, startedMs: 0 };
+  let running = false;
+
+  function enqueue(target: DiscoveryTarget): void {
+    if (met.has(target.nodeId)) return;
+    if (met.size >= maxNodes) {
+      tally.dropped++;
+      return;
+    }
+    met.add(target.nodeId);
+    queue.push(target);
+    wake.next();
+  }
+
+  function count(record: NodeRecord): void {
+    if (counted.has(record.nodeId) || counted.size >= maxNodes) return;
+    counted.add(record.nodeId);
+    if (isOurs(record)) {
+      tally.ours++;
+      return;
+    }
+    const digest = record.eth2?.forkDigest ?? 'none';
+    const key = otherDigests.has(digest) || otherDigests.size < MAX_DIGESTS ? digest : 'rest';
+    otherDigests.set(key, (otherDigests.get(key) ?? 0) + 1);
+  }
+
+  function endWhenDone(nowMs: number): void {
+    if (!running || queue.length > 0 || tally.asking > 0) return;
+    running = false;
+    const { answered, silent, ours, dropped, startedMs } = tally;
+    rounds.next({
+      seen: met.size,
+      answered,
+      silent,
+      ours,
+      dropped,
+      otherDigests: Object.fromEntries(otherDigests),
+      startedMs,
+      endedMs: nowMs,
+    });
+  }
+
+  return {
+    startRound(seeds, nowMs) {
+      if (running) return false;
+      running = true;
+      queue.length = 0;
+      met.clear();
+      counted.clear();
+      otherDigests.clear();
+      tally = { answered: 0, silent: 0, ours: 0, dropped: 0, asking: 0, startedMs: nowMs };
+      for (const seed of seeds) enqueue(seed);
+      endWhenDone(nowMs);
+      return true;
+    },
+    add(record) {
+      if (!running) return;
+      count(record);
+      // Only a node that says where its discv5 listens can be asked.
+      if (record.udp.length > 0) enqueue({ nodeId: record.nodeId, enr: record.enr });
+    },
+    take() {
+      const target = queue.shift();
+      if (target === undefined) return null;
+      tally.asking++;
+      return target;
+    },
+    answered({ answer }, nowMs) {
+      tally.asking--;
+      if (answer.ok) tally.answered++;
+      else tally.silent++;
+      endWhenDone(nowMs);
+    },
+    nextDueMs: () => (queue.length > 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY),
+    wake$: wake.asObservable(),
+    rounds$: rounds.asObservable(),
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return queue.length;
+    },
+  };
+}

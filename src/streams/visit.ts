@@ -1,0 +1,68 @@
+import type { Observable } from 'rxjs';
+import type { MetaData, Status } from '../consensus/containers.ts';
+import type { Direction } from '../consensus/events.ts';
+import type { Failure } from '../consensus/failure.ts';
+import type { PeerLink } from './ports/peer-link.ts';
+
+/** A visit on its way through the pipeline: each stage adds what it learnt. */
+
+export interface DueVisit {
+  readonly peerId: string;
+  readonly enr: string | null;
+  /** Multiaddrs, most preferred first. */
+  readonly addresses: readonly string[];
+}
+
+export interface ConnectedVisit {
+  readonly peerId: string;
+  readonly enr: string | null;
+  readonly link: PeerLink;
+}
+
+export interface GreetedVisit extends ConnectedVisit {
+  /** From identify; `null` when it was not learnt. */
+  readonly agent: string | null;
+  readonly status: Status | null;
+  readonly metaData: MetaData | null;
+  /** What was asked for and not obtained. */
+  readonly missing: readonly Failure[];
+}
+
+/** Everything one visit found out. */
+export interface Observation extends Omit<GreetedVisit, 'link'> {
+  readonly direction: Direction;
+  readonly transport: 'tcp' | 'quic';
+  /** Multiaddr without the peer id. */
+  readonly address: string;
+  /** Distinct attestation subnets subscribed to at any time during the interval, ascending; `null` when no hello came. */
+  readonly subscribedSubnets: readonly number[] | null;
+  /** Sync-committee subnets, likewise. */
+  readonly subscribedSyncnets: readonly number[];
+  /** Number of distinct data-column topics. */
+  readonly dataColumns: number;
+  readonly observedFromMs: number;
+  readonly observedToMs: number;
+}
+
+/** A visit that ended early. */
+export interface VisitFailure {
+  readonly peerId: string;
+  readonly failure: Failure;
+  /** Known when the peer got as far as identify. */
+  readonly agent?: string | null;
+}
+
+export type VisitOutcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly value: VisitFailure };
+
+/** A stage takes visits and answers each of them exactly once; it errors only when the program is wrong. */
+export type Stage<In, Out> = (input: Observable<In>) => Observable<VisitOutcome<Out>>;
+
+export function visitSucceeded<T>(value: T): VisitOutcome<T> {
+  return { ok: true, value };
+}
+
+export function visitFailed(peerId: string, failure: Failure, agent: string | null = null): VisitOutcome<never> {
+  return { ok: false, value: agent === null ? { peerId, failure } : { peerId, failure, agent } };
+}
