@@ -1,0 +1,29 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EVENT_LOG_MIGRATIONS } from './event-log/embedded-schema.ts';
+import { type Migration, openSqlite, type SqliteDatabase } from './sqlite.ts';
+
+/** `sentry.sqlite`: the embedded event log, the peers the registry knows, and what the sentry keeps about itself. */
+
+/** The file's version is the length of this list: new steps of whatever table go to its end, none is ever moved. */
+const MIGRATIONS: readonly Migration[] = [
+  ...EVENT_LOG_MIGRATIONS,
+  {
+    name: 'known peers',
+    sql: `CREATE TABLE peers (
+      peer_id TEXT PRIMARY KEY,
+      record TEXT NOT NULL,
+      updated_ms INTEGER NOT NULL
+    ) WITHOUT ROWID`,
+  },
+  { name: 'settings', sql: 'CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT)' },
+];
+
+/**
+ * Opens `sentry.sqlite` in the data folder, making both when missing. A commit is on disk (`synchronous=FULL`).
+ * @throws DatabaseError with one line that names the file and the remedy.
+ */
+export async function openSentryDatabase(dataDir: string): Promise<SqliteDatabase> {
+  await mkdir(dataDir, { recursive: true });
+  return openSqlite(join(dataDir, 'sentry.sqlite'), { migrations: MIGRATIONS, synchronous: 'FULL' });
+}
