@@ -1,0 +1,38 @@
+import type { FromChild, ToChild } from './child-messages.ts';
+import { type Devnet, startDevnet } from './devnet.ts';
+
+/** The entry of a devnet in a process of its own; see `fork.ts`. */
+
+// Control-C reaches the whole group: the parent decides what becomes of the devnet, by closing the channel.
+process.on('SIGINT', () => undefined);
+
+const { promise: disconnected, resolve: disconnect } = Promise.withResolvers<void>();
+process.once('disconnect', disconnect);
+process.once('SIGTERM', disconnect);
+process.once('message', (message: ToChild) => void run(message));
+
+async function run({ options }: ToChild): Promise<void> {
+  let devnet: Devnet;
+  try {
+    devnet = await startDevnet({
+      ...options,
+      onProblem: ({ peerId, during, error }) => tell({ kind: 'problem', peerId, during, reason: reasonOf(error) }),
+    });
+  } catch (error) {
+    tell({ kind: 'failed', reason: reasonOf(error) });
+    return;
+  }
+  tell({ kind: 'started', network: devnet.network, networkPath: devnet.networkPath });
+  await disconnected;
+  await devnet.stop();
+  // libp2p leaves timers of up to a second behind, for which nobody should wait.
+  process.exit();
+}
+
+function tell(message: FromChild): void {
+  if (process.connected) process.send?.(message);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

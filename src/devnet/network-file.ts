@@ -1,0 +1,91 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { type DevnetClock, slotAt } from './clock.ts';
+import { SLOTS_PER_EPOCH } from './duties.ts';
+import type { SimulatedNode } from './node.ts';
+import { type BlobParameters, type Fork, type ForkSchedule, forkDigest } from './schedule.ts';
+
+/** The truth of a running devnet, as `DIR/network.json` tells it. All hex is without prefix. */
+export interface DevnetFile {
+  readonly genesis_time_ms: number;
+  readonly slot_ms: number;
+  readonly slots_per_epoch: number;
+  readonly genesis_validators_root: string;
+  /** The digest in force when the file was written; it follows from the schedule below at any other time. */
+  readonly fork_digest: string;
+  readonly active_validators: number;
+  readonly bootnodes: readonly string[];
+  readonly nodes: readonly DevnetNode[];
+  /** Ascending by epoch; of several at one epoch the last is in force. */
+  readonly forks: readonly Fork[];
+  readonly blob_schedule: readonly BlobParameters[];
+}
+
+export interface DevnetNode {
+  readonly peer_id: string;
+  readonly enr: string;
+  readonly multiaddrs: readonly string[];
+  readonly client: string;
+  readonly validators: number;
+  readonly stake_eth: number;
+  readonly custody_group_count: number;
+  readonly long_lived_subnets: readonly number[];
+  readonly behaviour: 'honest';
+  readonly city: string;
+  readonly country: string;
+  readonly asn: number;
+  readonly node_id: string;
+  readonly agent: string;
+}
+
+/** So many nodes are named as bootnodes. */
+const BOOTNODES = 3;
+
+export interface NetworkParts {
+  readonly clock: DevnetClock;
+  readonly schedule: ForkSchedule;
+  readonly activeValidators: number;
+  readonly nodes: readonly SimulatedNode[];
+}
+
+/** The truth as it is now. */
+export function describeNetwork({ clock, schedule, activeValidators, nodes }: NetworkParts): DevnetFile {
+  const epoch = Math.floor(slotAt(clock, Date.now()) / SLOTS_PER_EPOCH);
+  return {
+    genesis_time_ms: clock.genesisTimeMs,
+    slot_ms: clock.slotMs,
+    slots_per_epoch: SLOTS_PER_EPOCH,
+    genesis_validators_root: schedule.genesisValidatorsRoot,
+    fork_digest: forkDigest(schedule, epoch),
+    active_validators: activeValidators,
+    bootnodes: nodes.slice(0, BOOTNODES).map((node) => node.record().encodeTxt()),
+    nodes: nodes.map(describeNode),
+    forks: schedule.forks,
+    blob_schedule: schedule.blobSchedule,
+  };
+}
+
+function describeNode(node: SimulatedNode): DevnetNode {
+  const { truth } = node;
+  const record = node.record();
+  return {
+    peer_id: truth.peerId,
+    enr: record.encodeTxt(),
+    multiaddrs: [`${record.getLocationMultiaddr('tcp4')}/p2p/${truth.peerId}`],
+    client: truth.client,
+    validators: truth.validators,
+    stake_eth: truth.stakeEth,
+    custody_group_count: truth.custodyGroupCount,
+    long_lived_subnets: node.longLivedSubnets().toSorted((left, right) => left - right),
+    behaviour: truth.behaviour,
+    ...truth.place,
+    node_id: truth.nodeId,
+    agent: truth.agent,
+  };
+}
+
+/** Replaces the file in one step, so that a reader sees the old truth or the new one and never half of either. */
+export async function writeNetworkFile(path: string, network: DevnetFile): Promise<void> {
+  const unfinished = `${path}.tmp`;
+  await writeFile(unfinished, `${JSON.stringify(network, null, 1)}\n`);
+  await rename(unfinished, path);
+}
