@@ -1,0 +1,19 @@
+import { isIP } from 'node:net';
+
+/** Where a peer was reached, as the address of its connection says. */
+export interface PeerAddress {
+  readonly multiaddr: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+const IP_AND_PORT = /^\/ip([46])\/([0-9a-fA-F:.]{2,45})\/(?:tcp|udp)\/(\d{1,5})(?:\/|$)/;
+
+/** Reads `/ip4|ip6/…/tcp/…` and `/ip4|ip6/…/udp/…/quic-v1`. Total: any other text is `null`. */
+export function parsePeerAddress(multiaddr: string): PeerAddress | null {
+  const match = IP_AND_PORT.exec(multiaddr);
+  const ip = match?.[2];
+  const port = Number(match?.[3]);
+  if (ip === undefined || isIP(ip) !== Number(match?.[1]) || port < 1 || port > 65_535) return null;
+  return { multiaddr, ip, port };
+}

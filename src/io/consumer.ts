@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import {
+  asyncScheduler,
+  filter,
+  firstValueFrom,
+  type Observable,
+  race,
+  type SchedulerLike,
+  Subject,
+  startWith,
+  takeUntil,
+  timer,
+} from 'rxjs';
+import type { RetryForeverOptions } from '../streams/flow/retry-forever.ts';
+import type { Delivery, EventLog } from '../streams/ports/event-log.ts';
+import { type BatchSummary, reduce } from '../streams/reducer.ts';
+import type { Logger } from './logger.ts';
+import { parquetFlusher } from './parquet/flusher.ts';
+import { partitionFiles } from './parquet/partition-files.ts';
+import { parquetStaging } from './parquet/staging.ts';
+import { openTracker, type TrackerDatabase } from './tracker/database.ts';
+import { sqliteViewStore } from './tracker/view-store.ts';
+
+export interface ConsumerOptions {
+  /** Not closed by the consumer. */
+  readonly log: EventLog;
+  readonly dataDir: string;
+  /** Name under which the log remembers what has been consumed. */
+  readonly durable: string;
+  readonly logger: Logger;
+  readonly batchSize?: number;
+  /** The longest a delivery waits for its batch to fill. */
+  readonly batchMs?: number;
+  readonly maxInFlight?: number;
+  /** Rows of a full Parquet file. */
+  readonly rotateRows?: number;
+  /** The longest a row waits to be in a Parquet file. */
+  readonly rotateMs?: number;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** Since the start of this consumer. */
+export interface ConsumerCounts {
+  readonly deliveries: number;
+  readonly applied: number;
+  readonly duplicates: number;
+  readonly malformed: number;
+  readonly parquetFiles: number;
+  readonly parquetRows: number;
+  /** Rows that are not in a Parquet file yet. */
+  readonly stagedRows: number;
+}
+
+/** Everything from the event log to the files: view, Parquet tables, dead letters. */
+export interface Consumer {
+  /** One summary per committed batch, from the time of subscription on; completes when the consumer ends. */
+  readonly summaries: Observable<BatchSummary>;
+  readonly database: TrackerDatabase;
+  counts(): ConsumerCounts;
+  /** Resolves as soon as the counts satisfy the condition; rejects when the consumer ends before. */
+  reached(condition: (counts: ConsumerCounts) => boolean): Promise<void>;
+  /** Resolves after {@link close}; rejects when the event log was lost for good. */
+  readonly ended: Promise<void>;
+  /**
+   * Takes no more deliveries, commits those taken, writes all staged rows to Parquet and closes the files. What cannot
+   * be done within ten seconds is left to the next start, which loses nothing.
+   */
+  close(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+/** Opens the data folder, recovers from an earlier crash, and starts to consume. */
+export async function startConsumer({
+  log,
+  dataDir,
+  durable,
+  logger,
+  batchSize = 1_000,
+  batchMs = 100,
+  maxInFlight = 4_000,
+  rotateRows = 50_000,
+  rotateMs = 300_000,
+  scheduler = asyncScheduler,
+}: ConsumerOptions): Promise<Consumer> {
+  const database = await openTracker(dataDir);
+  try {
+    const warn = (what: string): RetryForeverOptions['onFailure'] => {
+      return ({ error, attempt, delayMs }) => logger.warn({ err: error, attempt, delayMs }, `${what}; trying again`);
+    };
+    const staging = parquetStaging(database.writer, database.reader);
+    const flusher = await parquetFlusher({
+      files: partitionFiles({ directory: join(dataDir, 'parquet'), staging }),
+      staging,
+      rotateRows,
+      rotateMs,
+      scheduler,
+      onFailure: warn('a Parquet file could not be written'),
+    });
+    const store = await sqliteViewStore({ database: database.writer, staging, flusher });
+    const stages = reduce(store, {
+      logId: log.id,
+      batchSize,
+      batchMs,
+      scheduler,
+      onFailure: warn('a batch could not be committed'),
+    });
+    return consume({ log, durable, maxInFlight, stages, flusher, database, logger, scheduler });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+interface ConsumeOptions {
+  readonly log: EventLog;
+  readonly durable: string;
+  readonly maxInFlight: number;
+  readonly stages: ReturnType<typeof reduce>;
+  readonly flusher: Awaited<ReturnType<typeof parquetFlusher>>;
+  readonly database: TrackerDatabase;
+  readonly logger: Logger;
+  readonly scheduler: SchedulerLike;
+}
+
+function consume(options: ConsumeOptions): Consumer {
+  const { log, durable, maxInFlight, stages, flusher, database, logger, scheduler } = options;
+  const tally = { deliveries: 0, applied: 0, duplicates: 0, malformed: 0, parquetFiles: 0, parquetRows: 0 };
+  const counts = (): ConsumerCounts => ({ ...tally, stagedRows: flusher.stagedRows });
+  const summaries = new Subject<BatchSummary>();
+  const changed = new Subject<void>();
+  const stop = new Subject<void>();
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  ended.catch((error: unknown) => logger.error({ err: error }, 'the consumer has stopped: its event log was lost'));
+
+  summaries.subscribe({
+    next: ({ deliveries, applied, duplicates, malformed }) => {
+      tally.deliveries += deliveries;
+      tally.applied += applied;
+      tally.duplicates += duplicates;
+      tally.malformed += malformed;
+      if (malformed > 0) logger.warn({ malformed }, 'malformed events were put aside in the table dead_letters');
+      changed.next();
+    },
+    error: (error) => changed.error(error),
+    complete: () => changed.complete(),
+  });
+
+  const flushing = flusher.files$.subscribe(({ path, rows }) => {
+    tally.parquetFiles++;
+    tally.parquetRows += rows;
+    logger.debug({ path, rows }, 'Parquet file written');
+    changed.next();
+  });
+
+  // The deliveries stay subscribed while the last of them are committed, so that their acknowledgements arrive.
+  const deliveries = new Subject<Delivery>();
+  const reducing = stages(deliveries.pipe(takeUntil(stop))).subscribe(summaries);
+  const delivering = log.deliveries({ durable, maxInFlight }).subscribe(deliveries);
+
+  const drained = async () => {
+    await firstValueFrom(summaries.pipe(filter(() => false)), { defaultValue: undefined });
+    await flusher.flush();
+  };
+
+  const closeAll = async () => {
+    const draining = drained().then(
+      () => true,
+      (error: unknown) => logger.warn({ err: error }, 'the last deliveries were not committed'),
+    );
+    stop.next();
+    if (!(await firstValueFrom(race(draining, timer(DRAIN_MS, scheduler))))) {
+      logger.warn('closing before everything was written; the next start will continue');
+    }
+    reducing.unsubscribe();
+    delivering.unsubscribe();
+    flushing.unsubscribe();
+    summaries.complete();
+    await database.close();
+    resolve();
+  };
+
+  let closing: Promise<void> | undefined;
+  summaries.subscribe({ error: reject });
+
+  return {
+    summaries: summaries.asObservable(),
+    database,
+    counts,
+    ended,
+    async reached(condition) {
+      await firstValueFrom(
+        changed.pipe(
+          startWith(undefined),
+          filter(() => condition(counts())),
+        ),
+      );
+    },
+    close: () => {
+      closing ??= closeAll();
+      return closing;
+    },
+  };
+}

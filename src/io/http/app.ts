@@ -1,0 +1,74 @@
+import { type Context, Hono } from 'hono';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Logger } from '../logger.ts';
+import type { ViewReader } from '../tracker/view-reader.ts';
+import type { IsApiKey } from './api-keys.ts';
+import type { Pseudonym } from './pseudonym.ts';
+import { parseTimeRange } from './time-range.ts';
+import { jsonArray, keyedPages, publicPages } from './validators.ts';
+
+export interface AppOptions {
+  readonly view: ViewReader;
+  readonly isApiKey: IsApiKey;
+  readonly pseudonym: Pseudonym;
+  /** Each resolves to `null`, or to the reason why the program is not ready. */
+  readonly readiness: readonly (() => Promise<string | null>)[];
+  readonly logger: Logger;
+}
+
+/** Whose eyes an answer is for. */
+export type Audience = 'public' | 'keyed';
+
+/** The HTTP API: routes and what all answers have in common. More routes can be added to the result. */
+export function createApp({ view, isApiKey, pseudonym, readiness, logger }: AppOptions): Hono {
+  const app = new Hono();
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        baseUri: ["'none'"],
+        objectSrc: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+      xFrameOptions: 'DENY',
+    }),
+  );
+
+  app.get('/validators', async (context) => {
+    const audience = await audienceOf(context, isApiKey);
+    if (audience === null) return context.json({ error: 'unknown API key' }, 401);
+    const parsed = parseTimeRange(new URL(context.req.url).searchParams);
+    if (!parsed.ok) return context.json({ error: parsed.reason }, 400);
+    const pages = audience === 'keyed' ? keyedPages(view, parsed.range) : publicPages(view, parsed.range, pseudonym);
+    return context.body(await jsonArray(pages), 200, {
+      'Content-Type': 'application/json; charset=UTF-8',
+      'Cache-Control': 'no-store',
+      Vary: 'X-API-Key',
+    });
+  });
+  app.get('/healthz', (context) => context.json({ status: 'ok' }));
+  app.get('/readyz', async (context) => {
+    const reasons = (await Promise.all(readiness.map((check) => check()))).filter((reason) => reason !== null);
+    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+  });
+
+  app.notFound((context) => {
+    const isKnown = app.routes.some(({ method, path }) => method === 'GET' && path === context.req.path);
+    if (!isKnown) return context.json({ error: `there is nothing at ${context.req.path}` }, 404);
+    return context.json({ error: `${context.req.method} is not allowed here` }, 405, { Allow: 'GET, HEAD' });
+  });
+  app.onError((error, context) => {
+    logger.error({ err: error, path: context.req.path }, 'a request failed');
+    return context.json({ error: 'the request failed; the log says why' }, 500);
+  });
+  return app;
+}
+
+/** `null` for a wrong key, which never gets public data: whoever sends one believes to see everything. */
+export async function audienceOf(context: Context, isApiKey: IsApiKey): Promise<Audience | null> {
+  const key = context.req.header('X-API-Key');
+  if (key === undefined) return 'public';
+  return (await isApiKey(key)) ? 'keyed' : null;
+}

@@ -1,0 +1,47 @@
+/** The part of parquetjs-lite that is used here; the package brings no types. */
+declare module 'parquetjs-lite' {
+  export interface LeafField {
+    readonly type: 'UTF8' | 'INT32' | 'INT64';
+    readonly optional?: boolean;
+    readonly compression?: 'SNAPPY';
+    readonly statistics?: boolean;
+  }
+
+  export interface GroupField {
+    readonly type?: 'LIST';
+    readonly optional?: boolean;
+    readonly repeated?: boolean;
+    readonly fields: Readonly<Record<string, LeafField | GroupField>>;
+  }
+
+  export interface WriterOptions {
+    readonly flags?: string;
+    readonly useDataPageV2?: boolean;
+    readonly rowGroupSize?: number;
+    readonly pageIndex?: boolean;
+  }
+
+  class ParquetSchema {
+    constructor(fields: Readonly<Record<string, LeafField | GroupField>>);
+  }
+
+  class ParquetWriter {
+    static openFile(schema: ParquetSchema, path: string, options?: WriterOptions): Promise<ParquetWriter>;
+    /** Rejects with a text when the row does not fit the schema. */
+    appendRow(row: object): Promise<void>;
+    close(): Promise<void>;
+  }
+
+  class ParquetReader {
+    static openFile(path: string): Promise<ParquetReader>;
+    getCursor(): { next(): Promise<Record<string, unknown> | null> };
+    close(): Promise<void>;
+  }
+
+  const parquet: {
+    readonly ParquetSchema: typeof ParquetSchema;
+    readonly ParquetWriter: typeof ParquetWriter;
+    readonly ParquetReader: typeof ParquetReader;
+  };
+  export default parquet;
+}

@@ -1,0 +1,36 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSqlite, type SqliteDatabase } from '../sqlite.ts';
+import { TRACKER_FILE, TRACKER_MIGRATIONS } from './schema.ts';
+
+/** `validator_tracker.sqlite` on two connections, so that reading never waits for writing nor holds it up. */
+export interface TrackerDatabase {
+  readonly writer: SqliteDatabase;
+  /** Read-only; sees what has been committed. */
+  readonly reader: SqliteDatabase;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the view in a data folder, making both when missing.
+ * @throws DatabaseError with one line that names the file and the remedy.
+ */
+export async function openTracker(dataDir: string): Promise<TrackerDatabase> {
+  await mkdir(dataDir, { recursive: true });
+  const path = join(dataDir, TRACKER_FILE);
+  const writer = await openSqlite(path, { migrations: TRACKER_MIGRATIONS, synchronous: 'FULL' });
+  try {
+    const reader = await openSqlite(path, { readOnly: true });
+    return {
+      writer,
+      reader,
+      close: async () => {
+        await reader.close();
+        await writer.close();
+      },
+    };
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}

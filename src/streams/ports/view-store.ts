@@ -1,0 +1,41 @@
+import type { ValtrackEvent } from '../../consensus/events.ts';
+import type { PeerView } from '../../consensus/peer-view.ts';
+
+/** Where the reducer keeps its result. It has one writer: what was read stays true until the next commit. */
+export interface ViewStore {
+  /**
+   * Resolves when the store can take another batch. Everything the reducer does waits for it, so that a slow disk holds
+   * the event log back instead of filling memory.
+   */
+  room(): Promise<void>;
+  /** Those of the given event ids whose effect is already in the store. */
+  applied(eventIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** The views of those of the given peers that are known, by peer id. */
+  views(peerIds: readonly string[]): Promise<ReadonlyMap<string, PeerView>>;
+  /** Makes the whole change durable, or rejects and changes nothing. */
+  commit(change: BatchChange): Promise<void>;
+}
+
+/** Everything one batch does, to be committed as one. */
+export interface BatchChange {
+  /** The log the batch came from, and the highest position in it. */
+  readonly log: string;
+  readonly position: number;
+  readonly committedMs: number;
+  /** Ids that count as applied from now on: those of `events` and of `deadLetters`. */
+  readonly eventIds: readonly string[];
+  /** Applied for the first time, in the order of the log, each with its id in `event_id`. */
+  readonly events: readonly ValtrackEvent[];
+  /** The new views of the peers that the events are about. */
+  readonly views: readonly PeerView[];
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** A delivery that could not be read, kept for people to look at. */
+export interface DeadLetter {
+  readonly position: number;
+  readonly eventId: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly payload: Uint8Array;
+}

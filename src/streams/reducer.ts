@@ -1,0 +1,122 @@
+import { concatMap, defer, type Observable, type SchedulerLike } from 'rxjs';
+import { decodeEvent, METADATA_RECEIVED, type ValtrackEvent } from '../consensus/events.ts';
+import { observe, type PeerView } from '../consensus/peer-view.ts';
+import { batches } from './flow/batches.ts';
+import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
+import type { Delivery } from './ports/event-log.ts';
+import type { BatchChange, DeadLetter, ViewStore } from './ports/view-store.ts';
+
+export interface ReduceOptions {
+  /** Id of the log the deliveries come from; the position in it is committed with each batch. */
+  readonly logId: string;
+  readonly batchSize: number;
+  /** The longest a delivery waits for its batch to fill. */
+  readonly batchMs: number;
+  readonly scheduler: SchedulerLike;
+  /** Told each time a batch could not be committed and will be tried again. */
+  readonly onFailure: RetryForeverOptions['onFailure'];
+}
+
+/** What one committed batch did. Every delivery of it is counted once: applied, duplicate or malformed. */
+export interface BatchSummary {
+  readonly deliveries: number;
+  readonly applied: number;
+  readonly duplicates: number;
+  readonly malformed: number;
+  readonly position: number;
+}
+
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 10_000;
+
+/**
+ * Reduces deliveries to the view: each batch is decoded, stripped of what was applied before, applied, committed as one
+ * transaction and only then acknowledged. Batches follow one another; while one is being committed or retried, at most
+ * the log's `maxInFlight` deliveries wait here.
+ *
+ * Emits a summary after each commit. Completes when the source has and its last batch is committed; errors only when
+ * the source does.
+ */
+export function reduce(
+  store: ViewStore,
+  { logId, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
+): (deliveries: Observable<Delivery>) => Observable<BatchSummary> {
+  const commit = (deliveries: readonly Delivery[]) =>
+    defer(async () => {
+      await store.room();
+      const { change, summary } = await changeOf(store, logId, deliveries, scheduler.now());
+      await store.commit(change);
+      for (const delivery of deliveries) delivery.ack();
+      return summary;
+    }).pipe(retryForever({ minDelayMs: RETRY_MIN_MS, maxDelayMs: RETRY_MAX_MS, scheduler, onFailure }));
+
+  return (deliveries) => deliveries.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(commit));
+}
+
+async function changeOf(
+  store: ViewStore,
+  log: string,
+  deliveries: readonly Delivery[],
+  committedMs: number,
+): Promise<{ change: BatchChange; summary: BatchSummary }> {
+  const { events, deadLetters } = read(deliveries);
+  const ids = [...events.keys(), ...deadLetters.keys()];
+  for (const id of await store.applied(ids)) {
+    events.delete(id);
+    deadLetters.delete(id);
+  }
+  const position = deliveries.reduce((highest, delivery) => Math.max(highest, delivery.position), 0);
+  const change: BatchChange = {
+    log,
+    position,
+    committedMs,
+    eventIds: [...events.keys(), ...deadLetters.keys()],
+    events: [...events.values()],
+    views: await nextViews(store, [...events.values()]),
+    deadLetters: [...deadLetters.values()],
+  };
+  const summary: BatchSummary = {
+    deliveries: deliveries.length,
+    applied: events.size,
+    duplicates: deliveries.length - events.size - deadLetters.size,
+    malformed: deadLetters.size,
+    position,
+  };
+  return { change, summary };
+}
+
+/** Decodes; of several deliveries of one event the first counts. */
+function read(deliveries: readonly Delivery[]): {
+  events: Map<string, ValtrackEvent>;
+  deadLetters: Map<string, DeadLetter>;
+} {
+  const events = new Map<string, ValtrackEvent>();
+  const deadLetters = new Map<string, DeadLetter>();
+  for (const { subject, payload, eventId, position } of deliveries) {
+    const decoded = decodeEvent(subject, payload);
+    if (decoded.ok) {
+      const identified = withId(decoded.value, eventId);
+      const id = identified.event.event_id as string;
+      if (!events.has(id)) events.set(id, identified);
+    } else if (!deadLetters.has(eventId)) {
+      deadLetters.set(eventId, { position, eventId, subject, reason: decoded.reason, payload });
+    }
+  }
+  return { events, deadLetters };
+}
+
+/** The event with the id it is deduplicated by: its own, else the log's. */
+function withId(decoded: ValtrackEvent, eventId: string): ValtrackEvent {
+  const event_id = decoded.event.event_id || eventId;
+  return decoded.subject === METADATA_RECEIVED
+    ? { subject: decoded.subject, event: { ...decoded.event, event_id } }
+    : { subject: decoded.subject, event: { ...decoded.event, event_id } };
+}
+
+async function nextViews(store: ViewStore, events: readonly ValtrackEvent[]): Promise<PeerView[]> {
+  const observations = events.flatMap(({ subject, event }) => (subject === METADATA_RECEIVED ? [event] : []));
+  const peerIds = [...new Set(observations.map((event) => event.id))];
+  const views = new Map(await store.views(peerIds));
+  for (const event of observations) views.set(event.id, observe(views.get(event.id), event));
+  return [...views.values()];
+}
