@@ -1,0 +1,48 @@
+import { NatsError } from 'nats';
+import { EventLogFullError } from '../../streams/ports/event-log.ts';
+
+/** No server answers, or it stopped answering: try again later. */
+export class EventLogUnreachableError extends Error {
+  override readonly name = 'EventLogUnreachableError';
+}
+
+/** The address, the stream or the durable is not what this program can use; the message says what to do. */
+export class EventLogConfigError extends Error {
+  override readonly name = 'EventLogConfigError';
+}
+
+/** JetStream's error numbers (nats-server, server/errors.json). */
+const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
+/** Insufficient resources, memory or storage exceeded, the stream refused to store (its own limits). */
+const NO_ROOM = [10023, 10028, 10047, 10077];
+
+/** The server answers, yet nothing takes this request: JetStream is off or starting, or the stream is gone. */
+export function isNoResponders(error: unknown): boolean {
+  return error instanceof NatsError && error.code === '503' && error.api_error === undefined;
+}
+
+export function isStreamNotFound(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
+}
+
+export function isConsumerNotFound(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === CONSUMER_NOT_FOUND;
+}
+
+/** What a failed request to `servers` means to the user of an event log. */
+export function asEventLogError(error: unknown, servers: string): unknown {
+  if (!(error instanceof NatsError)) return error;
+  if (isNoResponders(error)) {
+    const message = `JetStream does not answer on NATS at ${servers}; start nats-server with JetStream enabled (-js)`;
+    return new EventLogUnreachableError(message, { cause: error });
+  }
+  if (error.api_error === undefined) {
+    return new EventLogUnreachableError(`NATS at ${servers} does not answer (${error.code})`, { cause: error });
+  }
+  const { err_code: number, description } = error.api_error;
+  if (number !== undefined && NO_ROOM.includes(number)) {
+    return new EventLogFullError(`NATS at ${servers} has no room (${description})`, { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,182 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  type JetStreamManager,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from 'nats';
+import { STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
+import type { Logger } from '../logger.ts';
+import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
+
+/**
+ * The stream and its durables. With interest retention a message that no durable waits for vanishes, so both have to be
+ * there before anything is published, whoever starts first.
+ */
+export interface NatsTopology {
+  /** `nats:<stream>:<when it was created>`: another one once the stream is made anew. */
+  readonly id: string;
+  /** Makes the stream and all durables unless they are there. Asks the server at most once a second. */
+  ensure(): Promise<void>;
+  /** Makes the next `ensure` ask. */
+  distrust(): void;
+  /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
+  ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
+}
+
+export interface NatsTopologyOptions {
+  readonly durables: readonly string[];
+  readonly ackWaitMs?: number | undefined;
+  readonly servers: string;
+  readonly logger: Logger;
+}
+
+/** The server's default, which the Go program's durables have. */
+const DEFAULT_MAX_ACK_PENDING = 1000;
+const DEFAULT_ACK_WAIT_MS = 30_000;
+const TRUST_MS = 1000;
+const NANOS_PER_MS = 1_000_000;
+
+/** Resolves once stream and durables are there. Rejects with an EventLogConfigError when they are of another kind. */
+export async function natsTopology(
+  jsm: JetStreamManager,
+  { durables, ackWaitMs = DEFAULT_ACK_WAIT_MS, servers, logger }: NatsTopologyOptions,
+): Promise<NatsTopology> {
+  let id = '';
+  let askedMs = Number.NEGATIVE_INFINITY;
+
+  async function ensureStream(): Promise<void> {
+    const info = (await found(jsm.streams.info(STREAM_NAME), isStreamNotFound)) ?? (await addStream());
+    checkStream(info.config);
+    const current = `nats:${STREAM_NAME}:${info.created}`;
+    if (id !== '' && current !== id) logger.warn({ was: id, now: current }, 'the NATS stream is another one now');
+    id = current;
+  }
+
+  async function addStream(): Promise<StreamInfo> {
+    const info = await jsm.streams.add({
+      name: STREAM_NAME,
+      subjects: [...SUBJECTS],
+      retention: RetentionPolicy.Interest,
+      storage: StorageType.File,
+    });
+    logger.info({ stream: STREAM_NAME }, 'made the NATS stream');
+    return info;
+  }
+
+  async function ensureConsumer(durable: string, maxAckPending: number | undefined): Promise<ConsumerConfig> {
+    const info = await found(jsm.consumers.info(STREAM_NAME, durable), isConsumerNotFound);
+    if (info === null) return addConsumer(durable, maxAckPending ?? DEFAULT_MAX_ACK_PENDING);
+    checkConsumer(info.config);
+    if (maxAckPending === undefined || info.config.max_ack_pending === maxAckPending) return info.config;
+    const updated = await jsm.consumers.update(STREAM_NAME, durable, { max_ack_pending: maxAckPending });
+    return updated.config;
+  }
+
+  async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerConfig> {
+    const { config } = await jsm.consumers.add(STREAM_NAME, {
+      durable_name: durable,
+      description: 'Consumes valtrack events',
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ackWaitMs),
+      max_ack_pending: maxAckPending,
+    });
+    logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable');
+    return config;
+  }
+
+  async function explained<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw asEventLogError(error, servers);
+    }
+  }
+
+  async function ensureAll(): Promise<void> {
+    const startedMs = performance.now();
+    await ensureStream();
+    for (const durable of durables) await ensureConsumer(durable, undefined);
+    askedMs = startedMs;
+  }
+
+  await explained(ensureAll);
+  return {
+    get id() {
+      return id;
+    },
+    async ensure() {
+      if (performance.now() - askedMs >= TRUST_MS) await explained(ensureAll);
+    },
+    distrust() {
+      askedMs = Number.NEGATIVE_INFINITY;
+    },
+    ensureDurable: (durable, maxAckPending) =>
+      explained(async () => {
+        await ensureStream();
+        const { ack_wait: ackWaitNanos } = await ensureConsumer(durable, maxAckPending);
+        return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };
+      }),
+  };
+}
+
+/** What was asked for, or `null` when the server says that there is no such thing. */
+async function found<T>(asked: Promise<T>, isMissing: (error: unknown) => boolean): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+function checkStream({ name, retention, storage, subjects }: StreamConfig): void {
+  const remedy = `consume what is in it, then remove it with \`nats stream rm ${name}\`: it is made anew`;
+  if (retention !== RetentionPolicy.Interest) {
+    throw new EventLogConfigError(`the NATS stream ${name} has ${retention} retention, not interest; ${remedy}`);
+  }
+  if (storage !== StorageType.File) {
+    throw new EventLogConfigError(`the NATS stream ${name} is in ${storage}, not in files; ${remedy}`);
+  }
+  const missing = SUBJECTS.filter((subject) => !(subjects ?? []).some((pattern) => covers(pattern, subject)));
+  if (missing.length === 0) return;
+  throw new EventLogConfigError(
+    `the NATS stream ${name} does not take ${missing.join(' and ')}; ` +
+      `add it with \`nats stream edit ${name} --subjects=${SUBJECTS.join(',')}\``,
+  );
+}
+
+function checkConsumer(config: ConsumerConfig): void {
+  const wrong = wrongWithConsumer(config);
+  if (wrong === null) return;
+  const name = config.durable_name ?? config.name;
+  throw new EventLogConfigError(
+    `the NATS durable ${name} ${wrong}; remove it with \`nats consumer rm ${STREAM_NAME} ${name}\`, ` +
+      'or give another with --consumer-name',
+  );
+}
+
+function wrongWithConsumer(config: ConsumerConfig): string | null {
+  if (config.ack_policy !== AckPolicy.Explicit) return `has ack policy ${config.ack_policy}, not explicit`;
+  if (config.deliver_subject) return `pushes to ${config.deliver_subject} instead of being pulled from`;
+  if (config.filter_subject || config.filter_subjects?.length) return 'takes only some subjects';
+  return null;
+}
+
+/** Whether a subject pattern with the wildcards `*` (one word) and `>` (the rest) matches a subject. */
+function covers(pattern: string, subject: string): boolean {
+  const words = subject.split('.');
+  const wanted = pattern.split('.');
+  if (wanted.at(-1) === '>') {
+    return (
+      words.length >= wanted.length &&
+      covers(wanted.slice(0, -1).join('.'), words.slice(0, wanted.length - 1).join('.'))
+    );
+  }
+  return words.length === wanted.length && wanted.every((word, index) => word === '*' || word === words[index]);
+}
