@@ -52,7 +52,7 @@ describe('startHttp', () => {
     const client = connect(server.port, '127.0.0.1');
     await once(client, 'connect');
     client.write('GET / HTTP/1.1\r\nHost: x\r\n');
-    const gone = once(client, 'close');
+    const gone = new Promise((resolve) => client.once('close', resolve).once('error', resolve));
     client.resume();
     const closed = server.close();
     expect(client.destroyed).toBe(false);
