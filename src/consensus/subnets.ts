@@ -1,5 +1,3 @@
-import { toHex } from './bits.ts';
-
 /** Attestation and sync-committee subnets, and the gossip topics that carry them. */
 
 /** phase0/p2p-interface.md, ATTESTATION_SUBNET_COUNT. */
@@ -41,8 +39,11 @@ export function parseTopic(text: string): Topic | null {
   return subnet < count ? { kind, digest, subnet } : null;
 }
 
-export function attestationTopic(digest: string, subnet: number): string {
-  return `/eth2/${digest}/beacon_attestation_${subnet}/ssz_snappy`;
+/** Every topic of one fork that tells something about a node: attestation, sync-committee and data-column subnets. */
+export function subnetTopics(digest: string): string[] {
+  return Object.entries(NUMBERED_TOPICS).flatMap(([name, { count }]) =>
+    Array.from({ length: count }, (_, subnet) => `/eth2/${digest}/${name}_${subnet}/ssz_snappy`),
+  );
 }
 
 /**
@@ -57,9 +58,4 @@ export function shortLivedSubnets(subscribed: Iterable<number>, longLived: Itera
     if (valid && !backbone.has(subnet)) shortLived.add(subnet);
   }
   return [...shortLived].sort((a, b) => a - b);
-}
-
-/** Hex of a 4-byte digest as topics and records carry it. */
-export function digestHex(bytes: Uint8Array): string {
-  return toHex(bytes.subarray(0, 4));
 }

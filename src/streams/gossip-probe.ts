@@ -2,8 +2,10 @@ import {
   catchError,
   debounceTime,
   defer,
+  delayWhen,
   finalize,
   map,
+  merge,
   type Observable,
   observeOn,
   of,
@@ -18,7 +20,7 @@ import { type Failure, failure } from '../consensus/failure.ts';
 import { parseTopic } from '../consensus/subnets.ts';
 import type { StageLimits } from './dial.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
-import { GOODBYE, type SubscriptionChange } from './ports/peer-link.ts';
+import { GOODBYE, type SubscriptionRpc } from './ports/peer-link.ts';
 import {
   type GreetedVisit,
   type Observation,
@@ -28,10 +30,11 @@ import {
   visitSucceeded,
 } from './visit.ts';
 
-export interface GossipProbeOptions extends Omit<StageLimits, 'timeoutMs'> {
+/** `timeoutMs` is how long the gossip hello is waited for. */
+export interface GossipProbeOptions extends StageLimits {
   /** The picture has settled when the peer's subscriptions have not changed for this long. */
   readonly settleMs: number;
-  /** The probe lasts no longer than this, settled or not. */
+  /** From the hello on, the probe lasts no longer than this, settled or not. */
   readonly dwellMs: number;
   /** Digests whose topics count, now. */
   readonly acceptedDigests: () => ReadonlySet<string>;
@@ -63,7 +66,7 @@ export function gossipProbe(options: GossipProbeOptions): Stage<GreetedVisit, Ob
 
 function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<VisitOutcome<Observation>> {
   const { link } = visit;
-  const { settleMs, dwellMs, scheduler, acceptedDigests } = options;
+  const { settleMs, dwellMs, timeoutMs, scheduler, acceptedDigests } = options;
 
   return defer(() => {
     let closing: Failure | null = null;
@@ -74,11 +77,18 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
     );
     const settled$ = link.subscriptions$.pipe(debounceTime(settleMs, scheduler));
     // A connection that is already closed must not end the watch before what it said has been replayed.
-    const done$ = race(settled$, timer(dwellMs, scheduler), closed$).pipe(take(1), observeOn(scheduler));
+    const overdue$ = merge(
+      timer(timeoutMs, scheduler).pipe(takeUntil(link.subscriptions$)),
+      link.subscriptions$.pipe(
+        take(1),
+        delayWhen(({ atMs }) => timer(Math.max(0, atMs + dwellMs - scheduler.now()), scheduler)),
+      ),
+    );
+    const done$ = race(settled$, overdue$, closed$).pipe(take(1), observeOn(scheduler));
 
     return link.subscriptions$.pipe(
       takeUntil(done$),
-      reduce((picture, change) => add(picture, change, acceptedDigests()), BLANK),
+      reduce((picture, rpc) => add(picture, rpc, acceptedDigests()), BLANK),
       map((picture) => conclude(visit, picture, scheduler.now(), closing)),
     );
   }).pipe(
@@ -89,18 +99,18 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
   );
 }
 
-function add(picture: Picture, { topic, subscribe, atMs }: SubscriptionChange, accepted: ReadonlySet<string>): Picture {
-  const helloMs = picture.helloMs ?? atMs;
-  const parsed = subscribe ? parseTopic(topic) : null;
-  if (parsed === null || parsed.kind === 'other' || !accepted.has(parsed.digest)) return { ...picture, helloMs };
-  switch (parsed.kind) {
-    case 'attestation':
-      return { ...picture, helloMs, subnets: new Set(picture.subnets).add(parsed.subnet) };
-    case 'sync':
-      return { ...picture, helloMs, syncnets: new Set(picture.syncnets).add(parsed.subnet) };
-    case 'data-column':
-      return { ...picture, helloMs, dataColumns: new Set(picture.dataColumns).add(parsed.subnet) };
+function add(picture: Picture, { atMs, changes }: SubscriptionRpc, accepted: ReadonlySet<string>): Picture {
+  const subnets = new Set(picture.subnets);
+  const syncnets = new Set(picture.syncnets);
+  const dataColumns = new Set(picture.dataColumns);
+  for (const { topic, subscribe } of changes) {
+    const parsed = subscribe ? parseTopic(topic) : null;
+    if (parsed === null || !accepted.has(parsed.digest)) continue;
+    if (parsed.kind === 'attestation') subnets.add(parsed.subnet);
+    if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
+    if (parsed.kind === 'data-column') dataColumns.add(parsed.subnet);
   }
+  return { helloMs: picture.helloMs ?? atMs, subnets, syncnets, dataColumns };
 }
 
 function conclude(

@@ -38,13 +38,20 @@ export function pull<T>(source: PullSource<T>, slots: Slots, scheduler: Schedule
       sleepUntilDue();
     };
 
+    const onTimer = () => {
+      // A timer may fire a moment early; the item it was for is then still waiting, and needs another.
+      timer = undefined;
+      handOut();
+    };
+
     const sleepUntilDue = () => {
       const dueMs = source.nextDueMs();
-      if (dueMs === timerDueMs && timer !== undefined && !timer.closed) return;
+      if (timer !== undefined && dueMs === timerDueMs) return;
       timer?.unsubscribe();
+      timer = undefined;
       timerDueMs = dueMs;
       if (subscriber.closed || dueMs === Number.POSITIVE_INFINITY || slots.taken >= slots.limit) return;
-      timer = scheduler.schedule(handOut, Math.max(0, dueMs - scheduler.now()));
+      timer = scheduler.schedule(onTimer, Math.max(0, dueMs - scheduler.now()));
     };
 
     subscriber.add(slots.freed$.subscribe(handOut));

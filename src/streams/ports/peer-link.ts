@@ -28,7 +28,7 @@ export interface PeerLink {
   status(own: Status): Observable<Outcome<Status>>;
   metaData(): Observable<Outcome<MetaData>>;
   /** What the peer has said of its gossip topics since the connection opened, then what it says next. */
-  readonly subscriptions$: Observable<SubscriptionChange>;
+  readonly subscriptions$: Observable<SubscriptionRpc>;
   /** Emits once when the connection ends from the other side, with the reason if a Goodbye gave one. */
   readonly closed$: Observable<Failure>;
   /** Says goodbye and closes; safe to call twice. */
@@ -41,8 +41,14 @@ export interface Identity {
   readonly listenAddresses: readonly string[];
 }
 
+/** One gossip RPC that carried subscriptions; the first is the hello, which lists all of them. */
+export interface SubscriptionRpc {
+  readonly atMs: number;
+  /** Only topics the program may be interested in; empty when the peer named others only. */
+  readonly changes: readonly SubscriptionChange[];
+}
+
 export interface SubscriptionChange {
   readonly topic: string;
   readonly subscribe: boolean;
-  readonly atMs: number;
 }

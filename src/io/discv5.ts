@@ -1,0 +1,111 @@
+import { EventEmitter } from 'node:events';
+import { Discv5 } from '@chainsafe/discv5';
+import { ENR, type SignableENR } from '@chainsafe/enr';
+import type { PrivateKey } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import { Subject } from 'rxjs';
+import { failed, type Outcome, success } from '../consensus/failure.ts';
+import { type NodeRecord, readNodeRecord } from '../consensus/node-record.ts';
+import type { Discovery, NeighbourAnswer } from '../streams/ports/discovery.ts';
+import { fromAbortable } from './from-abortable.ts';
+import type { Logger } from './logger.ts';
+
+export interface Discv5Options {
+  readonly privateKey: PrivateKey;
+  readonly record: SignableENR;
+  readonly bindIp: string;
+  readonly udpPort: number;
+  readonly bootnodes: readonly string[];
+  readonly logger: Logger;
+}
+
+export interface Discv5Adapter extends Discovery {
+  readonly record: SignableENR;
+  stop(): Promise<void>;
+}
+
+/** Log distances run to 256; half of all nodes are at 256, a quarter at 255 and so on, so the near buckets are empty. */
+const FARTHEST = 256;
+const NEAREST = 236;
+/** This many empty buckets in a row mean that there is nothing nearer. */
+const EMPTY_BUCKETS = 2;
+const REQUEST_TIMEOUT_MS = 1_000;
+/** discv5 answers within its own timeout and one retry; a request that it lost track of is given up after this. */
+const PATIENCE_MS = 5_000;
+
+/** Starts the discv5 side of the crawler. */
+export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter> {
+  const { privateKey, record, bindIp, udpPort, bootnodes, logger } = options;
+  const bind = multiaddr(`/ip${bindIp.includes(':') ? 6 : 4}/${bindIp}/udp/${udpPort}`);
+  const service = Discv5.create({
+    enr: record,
+    privateKey,
+    bindAddrs: bindIp.includes(':') ? { ip6: bind } : { ip4: bind },
+    config: { requestTimeout: REQUEST_TIMEOUT_MS, requestRetries: 1, enrUpdate: true, lookupTimeout: 10_000 },
+  });
+  const heard = new Subject<NodeRecord>();
+  events(service).on('enrAdded', (enr: ENR) => {
+    const read = readNodeRecord(enr);
+    if (read.ok) heard.next(read.value);
+  });
+  await service.start();
+  for (const bootnode of bootnodes) addBootnode(service, bootnode, logger);
+
+  return {
+    record: service.enr,
+    heard$: heard,
+    neighbours: (enr) => fromAbortable((signal) => readBuckets(service, enr, signal)),
+    stop: async () => {
+      heard.complete();
+      await service.stop();
+    },
+  };
+}
+
+/** Discv5 is an EventEmitter, which its type declarations lose under Node's module resolution. */
+function events(service: Discv5): EventEmitter {
+  if (service instanceof EventEmitter) return service;
+  throw new TypeError('this version of discv5 emits no events');
+}
+
+function addBootnode(service: Discv5, bootnode: string, logger: Logger): void {
+  try {
+    service.addEnr(bootnode);
+  } catch (error) {
+    logger.warn({ err: error }, 'a bootnode record cannot be used');
+  }
+}
+
+/** Asks for one bucket after another from the farthest inwards, until nothing more comes. */
+async function readBuckets(service: Discv5, text: string, signal: AbortSignal): Promise<Outcome<NeighbourAnswer>> {
+  const records = new Map<string, NodeRecord>();
+  let requests = 0;
+  try {
+    const enr = ENR.decodeTxt(text);
+    for (
+      let distance = FARTHEST, empty = 0;
+      distance >= NEAREST && empty < EMPTY_BUCKETS && !signal.aborted;
+      distance--
+    ) {
+      requests++;
+      const found = await patiently(service.sendFindNode(enr, [distance]));
+      empty = found.length === 0 ? empty + 1 : 0;
+      for (const neighbour of found) {
+        const read = readNodeRecord(neighbour);
+        if (read.ok) records.set(read.value.nodeId, read.value);
+      }
+    }
+    return success({ records: [...records.values()], requests });
+  } catch (error) {
+    // What came before the node fell silent is still news.
+    if (records.size > 0) return success({ records: [...records.values()], requests });
+    return failed('resolve', 'timeout', error instanceof Error ? error.message : String(error));
+  }
+}
+
+function patiently<T>(answer: Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS);
+  answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  return promise;
+}

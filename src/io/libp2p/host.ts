@@ -1,0 +1,193 @@
+import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { type Identify, identify } from '@libp2p/identify';
+import type { Connection, PrivateKey } from '@libp2p/interface';
+import { mplex } from '@libp2p/mplex';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { tcp } from '@libp2p/tcp';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p, type Libp2p } from 'libp2p';
+import { ReplaySubject, Subject } from 'rxjs';
+import type { MetaData, Status } from '../../consensus/containers.ts';
+import { type Failure, failed, failure, type Outcome, success } from '../../consensus/failure.ts';
+import type { Dialer, PeerLink } from '../../streams/ports/peer-link.ts';
+import type { DueVisit } from '../../streams/visit.ts';
+import { fromAbortable } from '../from-abortable.ts';
+import type { Logger } from '../logger.ts';
+import { serve } from '../reqresp/server.ts';
+import { causeOfGoodbye, failureOf } from './failure-of.ts';
+import { createLink } from './link.ts';
+import { createSubscriptionBook } from './subscription-book.ts';
+
+export interface HostOptions {
+  readonly privateKey: PrivateKey;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+  /** What identify tells peers of us. */
+  readonly agent: string;
+  /** Topics worth hearing about; others are not stored. */
+  readonly topics: readonly string[];
+  readonly maxConnections: number;
+  readonly ownStatus: () => Status;
+  readonly ownMetaData: () => MetaData;
+  readonly logger: Logger;
+}
+
+export interface Host extends Dialer {
+  readonly peerId: string;
+  /** Where it listens, with the ports that were chosen. */
+  readonly addresses: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** A gossip RPC larger than this closes its stream: subscriptions are all we listen to. */
+const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
+/** Subscriptions in one RPC; a node on every subnet of two digests names about 400. */
+const MAX_SUBSCRIPTIONS = 2_048;
+
+/** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const { logger, privateKey } = options;
+  const book = createSubscriptionBook(Date.now);
+  const goodbyes = new Map<string, bigint>();
+  const closings = new Map<string, ReplaySubject<Failure>>();
+  const inbound = new Subject<PeerLink>();
+
+  const node = await createLibp2p({
+    privateKey,
+    addresses: { listen: [...options.listen] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux(), mplex()],
+    nodeInfo: { userAgent: options.agent },
+    connectionManager: {
+      maxConnections: options.maxConnections,
+      maxParallelDials: options.maxConnections,
+      inboundConnectionThreshold: INBOUND_PER_ADDRESS_PER_SECOND,
+      maxIncomingPendingConnections: options.maxConnections,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: { enabled: false },
+    services: {
+      // Identified by the handshake stage, so that its outcome is known and its time is bounded.
+      identify: identify({ runOnConnectionOpen: false, maxMessageSize: 16 * 1024 }),
+      pubsub: listeningGossip(options.topics),
+    },
+  });
+  const identifyService = node.services.identify as Identify;
+  const pubsub = node.services.pubsub as GossipSub;
+
+  pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
+    book.heard(peerId.toString(), subscriptions);
+  });
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    closings.set(connection.id, new ReplaySubject<Failure>(1));
+    if (connection.direction === 'inbound') inbound.next(linkOf(connection));
+  });
+  node.addEventListener('connection:close', ({ detail: connection }) => {
+    const peerId = connection.remotePeer.toString();
+    const reason = goodbyes.get(peerId);
+    closings
+      .get(connection.id)
+      ?.next(
+        reason === undefined
+          ? failure('identify', 'eof', 'closed by the peer')
+          : failure('identify', causeOfGoodbye(reason), `goodbye ${reason}`),
+      );
+    closings.delete(connection.id);
+  });
+  node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
+    book.forget(peerId.toString());
+    goodbyes.delete(peerId.toString());
+    // The peerstore would remember every peer ever met.
+    node.peerStore
+      .delete(peerId)
+      .catch((error: unknown) => logger.trace({ err: error }, 'peerstore entry was not deleted'));
+  });
+
+  await serve(node, {
+    ownStatus: options.ownStatus,
+    ownMetaData: options.ownMetaData,
+    onStatus: () => undefined,
+    onGoodbye: ({ remotePeer }, reason) => {
+      if (closingsOf(remotePeer.toString())) goodbyes.set(remotePeer.toString(), reason);
+    },
+    logger,
+  });
+
+  function closingsOf(peerId: string): boolean {
+    return node.getConnections(peerIdFromString(peerId)).length > 0;
+  }
+
+  function linkOf(connection: Connection): PeerLink {
+    const closed = closings.get(connection.id) ?? closedAlready();
+    return createLink(connection, {
+      identify: identifyService,
+      subscriptions$: book.of(connection.remotePeer.toString()),
+      closed$: closed,
+      logger,
+    });
+  }
+
+  return {
+    peerId: node.peerId.toString(),
+    addresses: node.getMultiaddrs().map((address) => address.toString()),
+    inbound$: inbound,
+    dial: (visit) => fromAbortable((signal) => connect(node, visit, linkOf, signal)),
+    stop: async () => {
+      inbound.complete();
+      await node.stop();
+    },
+  };
+}
+
+/** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
+const INBOUND_PER_ADDRESS_PER_SECOND = 50;
+
+/** Gossipsub that joins nothing, scores nobody, and only hears what others are subscribed to. */
+function listeningGossip(topics: readonly string[]) {
+  return gossipsub({
+    allowedTopics: [...topics],
+    doPX: false,
+    emitSelf: false,
+    maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
+    decodeRpcLimits: {
+      maxSubscriptions: MAX_SUBSCRIPTIONS,
+      maxMessages: 64,
+      maxIhaveMessageIDs: 64,
+      maxIwantMessageIDs: 64,
+      maxIdontwantMessageIDs: 64,
+      maxControlMessages: 64,
+      maxPeerInfos: 16,
+    },
+    // Peers behind one address are one address, not an attack.
+    scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
+    scoreThresholds: { gossipThreshold: -1e9, publishThreshold: -2e9, graylistThreshold: -3e9 },
+  });
+}
+
+async function connect(
+  node: Libp2p,
+  { peerId, addresses }: DueVisit,
+  linkOf: (connection: Connection) => PeerLink,
+  signal: AbortSignal,
+): Promise<Outcome<PeerLink>> {
+  const dialable = addresses.filter((address) => address.includes('/tcp/'));
+  if (dialable.length === 0) return failed('dial', 'no_address');
+  try {
+    const connection = await node.dial(
+      dialable.map((address) => multiaddr(`${address}/p2p/${peerId}`)),
+      { signal },
+    );
+    return success(linkOf(connection));
+  } catch (error) {
+    return { ok: false, failure: failureOf('dial', error) };
+  }
+}
+
+function closedAlready(): ReplaySubject<Failure> {
+  const closed = new ReplaySubject<Failure>(1);
+  closed.next(failure('identify', 'eof', 'closed before it was looked at'));
+  return closed;
+}

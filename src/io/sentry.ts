@@ -1,0 +1,209 @@
+import { asyncScheduler, exhaustMap, interval, type Observable, Subject, Subscription } from 'rxjs';
+import { networkClock } from '../consensus/clock.ts';
+import { eventIds } from '../consensus/event-id.ts';
+import { acceptedDigests, type Network } from '../consensus/network.ts';
+import { subnetTopics } from '../consensus/subnets.ts';
+import { dial } from '../streams/dial.ts';
+import { discovery } from '../streams/discovery.ts';
+import { epochTick } from '../streams/epoch-tick.ts';
+import { createDepth, type Depth } from '../streams/flow/merge-bounded.ts';
+import { retryForever } from '../streams/flow/retry-forever.ts';
+import { gossipProbe } from '../streams/gossip-probe.ts';
+import { handshake } from '../streams/handshake.ts';
+import type { EventLog } from '../streams/ports/event-log.ts';
+import { type Happening, type SentryLimits, type SentryStages, type SentryStats, sentry } from '../streams/sentry.ts';
+import { startDiscv5 } from './discv5.ts';
+import { useNativeEnrCrypto } from './enr-crypto.ts';
+import { freeUdpPort } from './free-port.ts';
+import { loadIdentity } from './identity.ts';
+import { type Host, startHost } from './libp2p/host.ts';
+import type { Logger } from './logger.ts';
+import { initialStatus, OWN_METADATA, ownRecord } from './own-record.ts';
+import { sqlitePeerStore } from './peer-store.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+
+export interface SentryProgramOptions {
+  readonly network: Network;
+  readonly dataDir: string;
+  /** `sentry.sqlite`, where known peers are kept. Stays open: its owner closes it. */
+  readonly database: SqliteDatabase;
+  /** Where events go; durable before anything else happens to them. */
+  readonly log: Pick<EventLog, 'append'>;
+  readonly crawlerId: string;
+  readonly crawlerLocation: string;
+  /** Where discv5 and libp2p listen. */
+  readonly listenIp: string;
+  /** UDP and TCP port; 0 picks free ones. */
+  readonly port: number;
+  readonly agent: string;
+  readonly logger: Logger;
+  /** Stages to use in place of the usual ones. */
+  readonly experiment?: (usual: SentryStages) => SentryStages;
+}
+
+export interface StageDepths {
+  readonly discovery: Depth;
+  readonly dial: Depth;
+  readonly handshake: Depth;
+  readonly gossipProbe: Depth;
+}
+
+export interface SentryProgram {
+  /** Hot: the pipeline runs until `stop`. */
+  readonly happenings$: Observable<Happening>;
+  readonly depths: StageDepths;
+  readonly peerId: string;
+  readonly enr: string;
+  readonly addresses: readonly string[];
+  stats(): SentryStats;
+  /** Ends the crawl, hangs up, and writes what is known about the peers to disk. */
+  stop(): Promise<void>;
+}
+
+const LIMITS: SentryLimits = { visits: 256, inboundVisits: 64, crawlers: 16, peers: 100_000, visitMs: 60_000 };
+const TIMEOUT_MS = { dial: 10_000, request: 10_000, hello: 5_000, discovery: 30_000 } as const;
+const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
+const CRAWL_EVERY_EPOCHS = 4;
+const SAVE_PEERS_MS = 2_000;
+/** A visit needs one connection, an inbound one another. */
+const MAX_CONNECTIONS = 2 * (LIMITS.visits + LIMITS.inboundVisits);
+
+/** The gossip picture is watched for a third of a slot at most: long enough to be whole, too short to blur two slots. */
+const DWELL_SLOTS = 1 / 3;
+const MIN_DWELL_MS = 150;
+const MAX_DWELL_MS = 4_000;
+const SETTLE_PART = 1 / 4;
+
+/** Builds the crawler from its parts and starts it. */
+export async function startSentry(options: SentryProgramOptions): Promise<SentryProgram> {
+  const { network, dataDir, database, logger, listenIp, port } = options;
+  useNativeEnrCrypto();
+  const clock = networkClock(network);
+  const epochNow = () => clock.epochAt(Date.now());
+  const digestsNow = () => acceptedDigests(network, epochNow());
+  const ownStatus = () => initialStatus(network, epochNow());
+  const privateKey = await loadIdentity(dataDir);
+  const peers = sqlitePeerStore(database);
+  const restored = await peers.load();
+
+  const host = await startHost({
+    privateKey,
+    listen: [`/ip${listenIp.includes(':') ? 6 : 4}/${listenIp}/tcp/${port}`],
+    agent: options.agent,
+    topics: network.forkSteps.flatMap(({ digest }) => subnetTopics(digest)),
+    maxConnections: MAX_CONNECTIONS,
+    ownStatus,
+    ownMetaData: () => OWN_METADATA,
+    logger,
+  });
+  const udpPort = port === 0 ? await freeUdpPort(listenIp) : port;
+  const endpoint = network.isPublic ? null : { ip: listenIp, udpPort, tcpPort: tcpPortOf(host) };
+  const discv5 = await startDiscv5({
+    privateKey,
+    record: ownRecord(privateKey, network, epochNow(), Date.now(), endpoint),
+    bindIp: listenIp,
+    udpPort,
+    bootnodes: network.bootnodes,
+    logger,
+  });
+
+  const depths = {
+    discovery: createDepth(),
+    dial: createDepth(),
+    handshake: createDepth(),
+    gossipProbe: createDepth(),
+  };
+  const visits = {
+    concurrency: LIMITS.visits,
+    maxWaiting: LIMITS.visits + LIMITS.inboundVisits,
+    scheduler: asyncScheduler,
+  };
+  const dwellMs = Math.min(Math.max(network.slotMs * DWELL_SLOTS, MIN_DWELL_MS), MAX_DWELL_MS);
+  const usual: SentryStages = {
+    epochTick: epochTick(clock, asyncScheduler),
+    discovery: discovery(discv5, {
+      concurrency: LIMITS.crawlers,
+      maxWaiting: LIMITS.crawlers,
+      timeoutMs: TIMEOUT_MS.discovery,
+      scheduler: asyncScheduler,
+      depth: depths.discovery,
+    }),
+    dial: dial(host, { ...visits, timeoutMs: TIMEOUT_MS.dial, depth: depths.dial }),
+    handshake: handshake({
+      ...visits,
+      timeoutMs: TIMEOUT_MS.request,
+      ownStatus,
+      acceptedDigests: digestsNow,
+      depth: depths.handshake,
+    }),
+    gossipProbe: gossipProbe({
+      ...visits,
+      timeoutMs: TIMEOUT_MS.hello,
+      settleMs: dwellMs * SETTLE_PART,
+      dwellMs,
+      acceptedDigests: digestsNow,
+      depth: depths.gossipProbe,
+    }),
+  };
+
+  const crawler = sentry(
+    options.experiment?.(usual) ?? usual,
+    { inbound$: host.inbound$, heard$: discv5.heard$, log: options.log },
+    {
+      network,
+      source: {
+        clock,
+        crawlerId: options.crawlerId,
+        crawlerLocation: options.crawlerLocation,
+        nextEventId: eventIds(),
+      },
+      limits: LIMITS,
+      record: RECORD,
+      crawlEveryEpochs: CRAWL_EVERY_EPOCHS,
+      ownPeerId: host.peerId,
+      restored,
+      scheduler: asyncScheduler,
+    },
+  );
+
+  async function savePeers(): Promise<void> {
+    const { changed, forgotten } = crawler.registry.takeChanges();
+    await peers.save(changed, forgotten);
+  }
+
+  const happenings = new Subject<Happening>();
+  const running = new Subscription();
+  running.add(crawler.happenings$.subscribe(happenings));
+  running.add(
+    interval(SAVE_PEERS_MS)
+      .pipe(
+        exhaustMap(savePeers),
+        retryForever({
+          minDelayMs: SAVE_PEERS_MS,
+          maxDelayMs: 30 * SAVE_PEERS_MS,
+          scheduler: asyncScheduler,
+          onFailure: ({ error }) => logger.error({ err: error }, 'known peers could not be saved'),
+        }),
+      )
+      .subscribe(),
+  );
+
+  return {
+    happenings$: happenings.asObservable(),
+    depths,
+    peerId: host.peerId,
+    enr: discv5.record.encodeTxt(),
+    addresses: host.addresses,
+    stats: crawler.stats,
+    stop: async () => {
+      running.unsubscribe();
+      happenings.complete();
+      await Promise.all([host.stop(), discv5.stop()]);
+      await savePeers();
+    },
+  };
+}
+
+function tcpPortOf({ addresses }: Host): number {
+  return Number(/\/tcp\/(\d+)/.exec(addresses[0] ?? '')?.[1] ?? 0);
+}
