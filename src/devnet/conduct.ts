@@ -9,6 +9,7 @@ import {
   map,
   merge,
   type Observable,
+  type ObservableInput,
   of,
   type SchedulerLike,
   skip,
@@ -25,9 +26,10 @@ export const GOODBYE = { irrelevantNetwork: 2, fault: 3 } as const;
 export interface Dialler {
   /** Emits once the peer's Status has come. */
   readonly greeted: Observable<void>;
-  askStatus(): Promise<void>;
-  askMetaData(): Promise<void>;
-  ping(): Promise<void>;
+  /** Requests to the peer: they end when it has answered, and fail when it does not or when the answer is bad. */
+  askStatus(): ObservableInput<unknown>;
+  askMetaData(): ObservableInput<unknown>;
+  ping(): ObservableInput<unknown>;
 }
 
 /**

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ENR } from '@chainsafe/enr';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Devnet, type DevnetOptions, startDevnet } from '../../src/devnet/devnet.ts';
+import type { DevnetFile } from '../../src/devnet/network-file.ts';
+import { forkDigest, fuluSchedule } from '../../src/devnet/schedule.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { exchange, plainPeer, successOf } from './support/plain-peer.ts';
+
+const started: Devnet[] = [];
+let runs = 0;
+let dir: Awaited<ReturnType<typeof tempDir>>;
+
+async function start(options: Partial<DevnetOptions> = {}): Promise<Devnet> {
+  const devnet = await startDevnet({ nodes: 4, seed: 1, slotMs: 250, dir: join(dir.path, `${runs++}`), ...options });
+  started.push(devnet);
+  return devnet;
+}
+
+beforeEach(async () => {
+  dir = await tempDir();
+});
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((devnet) => devnet.stop()));
+  await dir.remove();
+});
+
+/** What the seed decides: all but when and where. */
+function seeded({ nodes, genesis_time_ms, bootnodes, ...rest }: DevnetFile) {
+  return { ...rest, nodes: nodes.map(({ enr, multiaddrs, ...node }) => node) };
+}
+
+describe('devnets', () => {
+  it('live side by side, and are equal for the same seed but for their addresses', async () => {
+    const [one, other] = await Promise.all([start(), start()]);
+    expect(seeded(one.network)).toEqual(seeded(other.network));
+    const addresses = [one, other].flatMap((devnet) => devnet.network.nodes.flatMap((node) => node.multiaddrs));
+    expect(new Set(addresses.map((address) => address.split('/')[2])).size).toBe(8);
+  });
+
+  it('differ in everything for another seed', async () => {
+    const [one, other] = await Promise.all([start({ seed: 1 }), start({ seed: 2 })]);
+    expect(one.network.fork_digest).not.toBe(other.network.fork_digest);
+    expect(one.network.nodes.map((node) => node.peer_id)).not.toEqual(other.network.nodes.map((node) => node.peer_id));
+  });
+
+  it('of a single node are possible, of none are not', async () => {
+    const { network } = await start({ nodes: 1 });
+    expect(network.bootnodes.length).toBe(1);
+    await expect(start({ nodes: 0 })).rejects.toThrow(RangeError);
+  });
+});
+
+describe('a scheduled fork', () => {
+  it('changes digest, records, topics and network.json when its epoch comes', async () => {
+    const base = fuluSchedule(1);
+    const schedule = {
+      ...base,
+      forks: [...base.forks, { name: 'gloas', epoch: 12, version: '0700da7a' }],
+    };
+    const before = forkDigest(schedule, 11);
+    const after = forkDigest(schedule, 12);
+    expect(before).not.toBe(after);
+
+    const devnet = await start({ schedule, slotMs: 25 });
+    const [node] = devnet.network.nodes;
+    const announced = ENR.decodeTxt(node?.enr ?? '');
+    expect(devnet.network.fork_digest).toBe(before);
+    expect(Buffer.from(announced.kvs.get('eth2') ?? []).toString('hex')).toBe(`${before}0700da7a0c00000000000000`);
+    expect(Buffer.from(announced.kvs.get('nfd') ?? []).toString('hex')).toBe(after);
+
+    const peer = await plainPeer();
+    const connection = await peer.dial(node?.multiaddrs[0] ?? '');
+    const digests = () => new Set([...peer.topicsOf(node?.peer_id ?? '')].map((topic) => topic.split('/')[2]));
+    await vi.waitFor(() => expect(digests()).toEqual(new Set([before, after])), { timeout: 5000, interval: 10 });
+    await vi.waitFor(() => expect(digests()).toEqual(new Set([after])), { timeout: 5000, interval: 10 });
+
+    await vi.waitFor(async () => {
+      const network = JSON.parse(await readFile(devnet.networkPath, 'utf8')) as DevnetFile;
+      const changed = ENR.decodeTxt(network.nodes[0]?.enr ?? '');
+      expect(network.fork_digest).toBe(after);
+      expect(changed.seq).toBe(announced.seq + 1n);
+      expect(Buffer.from(changed.kvs.get('eth2') ?? []).toString('hex')).toBe(`${after}0700da7affffffffffffffff`);
+      expect(network).toEqual(devnet.network);
+    });
+    // Subnets have not changed, and so neither has MetaData.
+    const metaData = await successOf(await exchange(connection, 'metadata/3', ''));
+    expect(metaData.readBigUInt64LE(0)).toBe(1n);
+    await peer.libp2p.stop();
+  });
+});

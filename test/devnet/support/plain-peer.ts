@@ -1,0 +1,114 @@
+import { type GossipsubEvents, gossipsub } from '@chainsafe/libp2p-gossipsub';
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import { type Identify, identify } from '@libp2p/identify';
+import type { Connection, IdentifyResult, Libp2p, PubSub } from '@libp2p/interface';
+import { mplex } from '@libp2p/mplex';
+import { tcp } from '@libp2p/tcp';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { Decompressor } from 'snappy';
+
+/** A libp2p peer that knows nothing of Ethereum: it opens streams and keeps what comes. */
+export interface PlainPeer {
+  readonly libp2p: Libp2p<{ identify: Identify; pubsub: PubSub<GossipsubEvents> }>;
+  /** Topics that a peer has said it is subscribed to. */
+  topicsOf(peerId: string): ReadonlySet<string>;
+  /** What a peer has told identify. */
+  identityOf(peerId: string): IdentifyResult | undefined;
+  /** The requests that have come, their SSZ bytes in hex. */
+  readonly requests: readonly { readonly method: string; readonly ssz: string }[];
+  dial(address: string): Promise<Connection>;
+}
+
+/** The body of ping(0) as another implementation wrote it. */
+export const PING_0 = '08ff060000734e61507059010c0000290398070000000000000000';
+
+export const protocol = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
+
+/** Answers by which a client keeps a peer: its own Status back, and bytes that another implementation wrote. */
+const RESPONSES: ReadonlyMap<string, (request: Buffer) => Buffer> = new Map([
+  ['status/2', (request: Buffer) => Buffer.concat([Buffer.from([0]), request])],
+  ['ping/1', () => Buffer.from(`00${PING_0}`, 'hex')],
+  [
+    'metadata/3',
+    () =>
+      Buffer.from('0019ff060000734e61507059011d00000910638f01000000000000000000000000000000000400000000000000', 'hex'),
+  ],
+  ['goodbye/1', () => Buffer.alloc(0)],
+]);
+
+export async function plainPeer({ muxers = [yamux(), mplex()] } = {}): Promise<PlainPeer> {
+  const libp2p = await createLibp2p({
+    privateKey: await generateKeyPair('secp256k1'),
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: muxers,
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify(),
+      pubsub: gossipsub({ globalSignaturePolicy: 'StrictNoSign', scoreParams: { IPColocationFactorWeight: 0 } }),
+    },
+  });
+  const topics = new Map<string, Set<string>>();
+  libp2p.services.pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
+    const known = topics.get(peerId.toString()) ?? new Set();
+    for (const { topic, subscribe } of subscriptions) {
+      if (subscribe) known.add(topic);
+      else known.delete(topic);
+    }
+    topics.set(peerId.toString(), known);
+  });
+  const requests: { method: string; ssz: string }[] = [];
+  for (const [method, response] of RESPONSES) {
+    await libp2p.handle(protocol(method), async ({ stream }) => {
+      const bytes = await collect(stream.source);
+      requests.push({ method, ssz: bytes.length === 0 ? '' : (await payloadOf(bytes)).toString('hex') });
+      await stream.sink([response(bytes)]);
+    });
+  }
+  const identities = new Map<string, IdentifyResult>();
+  libp2p.addEventListener('peer:identify', ({ detail }) => identities.set(detail.peerId.toString(), detail));
+
+  return {
+    libp2p,
+    requests,
+    identityOf: (peerId) => identities.get(peerId),
+    topicsOf: (peerId) => topics.get(peerId) ?? new Set(),
+    dial: (address) => libp2p.dial(multiaddr(address)),
+  };
+}
+
+/** Sends raw bytes on a new stream, closes that side, and returns all that comes back. */
+export async function exchange(connection: Connection, method: string, sent: string): Promise<Buffer> {
+  const stream = await connection.newStream(protocol(method));
+  const [, received] = await Promise.all([
+    stream.sink(sent === '' ? [] : [Buffer.from(sent, 'hex')]),
+    collect(stream.source),
+  ]);
+  await stream.close();
+  return received;
+}
+
+/** The SSZ bytes of a successful response, through snappy's own decoder of frames. */
+export async function successOf(response: Buffer): Promise<Buffer> {
+  if (response[0] !== 0) throw new Error(`result ${response[0]}`);
+  return await payloadOf(response.subarray(1));
+}
+
+/** All bodies here are shorter than 128 bytes, so that their length is one byte. */
+export async function payloadOf(bytes: Buffer): Promise<Buffer> {
+  const decoder = new Decompressor();
+  const head = decoder.update(bytes.subarray(1));
+  const body = Buffer.concat([head, await decoder.finish()]);
+  if (body.length !== bytes[0]) throw new Error(`${body.length} bytes where ${bytes[0]} were announced`);
+  return body;
+}
+
+async function collect(source: AsyncIterable<{ subarray(): Uint8Array }>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part.subarray());
+  return Buffer.concat(parts);
+}
