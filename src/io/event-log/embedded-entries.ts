@@ -1,6 +1,5 @@
 import { type Observable, type SchedulerLike, Subject } from 'rxjs';
-import { MAX_EVENT_BYTES } from '../../consensus/events.ts';
-import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
+import { EventLogFullError, type LogEntry } from '../../streams/ports/event-log.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
 /** The entries of the embedded log: appended, read in pages, and deleted once nobody waits for them. */
@@ -157,9 +156,6 @@ async function sizeOf(database: SqliteDatabase, after: number, upTo: number) {
 function packed(entries: readonly LogEntry[]): { rows: string; payloads: Uint8Array } {
   let offset = 1;
   const rows = entries.map(({ eventId, subject, payload }) => {
-    if (payload.length > MAX_EVENT_BYTES) {
-      throw new EventLogUsageError(`event ${eventId} has ${payload.length} bytes, more than ${MAX_EVENT_BYTES}`);
-    }
     const row = [eventId, subject, offset, payload.length];
     offset += payload.length;
     return row;

@@ -3,6 +3,7 @@ import { asyncScheduler, ReplaySubject, type SchedulerLike, takeUntil } from 'rx
 import { type EventLog, EventLogUsageError } from '../../streams/ports/event-log.ts';
 import type { Logger } from '../logger.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
+import { checkEntries } from './check-entries.ts';
 import { embeddedCursors } from './embedded-cursors.ts';
 import { embeddedDeliveries } from './embedded-deliveries.ts';
 import { type EventLogDepth, embeddedEntries } from './embedded-entries.ts';
@@ -56,6 +57,7 @@ export async function embeddedEventLog(
     id,
     async append(list) {
       if (closing !== undefined) throw new EventLogUsageError('the event log is closed');
+      checkEntries(list);
       await entries.append(list);
     },
     deliveries: (options) =>

@@ -1,8 +1,8 @@
 import type { JetStreamClient } from 'nats';
 import { from, lastValueFrom, mergeMap, ReplaySubject, takeUntil } from 'rxjs';
-import { MAX_EVENT_BYTES } from '../../consensus/events.ts';
 import { type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
 import type { Logger } from '../logger.ts';
+import { checkEntries } from './check-entries.ts';
 import { natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
 import { asEventLogError, isNoResponders } from './nats-errors.ts';
@@ -96,7 +96,7 @@ export async function natsEventLog({
     },
     async append(entries) {
       if (closing !== undefined) throw new EventLogUsageError('the event log is closed');
-      checkSizes(entries);
+      checkEntries(entries);
       const after = () => append(entries);
       lastAppend = lastAppend.then(after, after);
       await lastAppend;
@@ -122,12 +122,4 @@ async function publishAll(jetstream: JetStreamClient, entries: readonly LogEntry
     ),
   );
   await lastValueFrom(published$, { defaultValue: null });
-}
-
-function checkSizes(entries: readonly LogEntry[]): void {
-  const large = entries.find(({ payload }) => payload.length > MAX_EVENT_BYTES);
-  if (large === undefined) return;
-  throw new EventLogUsageError(
-    `event ${large.eventId} has ${large.payload.length} bytes, more than ${MAX_EVENT_BYTES}`,
-  );
 }

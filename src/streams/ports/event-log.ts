@@ -15,7 +15,7 @@ export interface EventLog {
    * Resolves once every entry is on stable storage, in order. An entry whose `eventId` the log still holds (NATS: got
    * within its duplicate window, two minutes) is not stored again. Rejects when nothing can be promised; some entries
    * may be stored all the same, and the caller may append the same ones again.
-   * @throws EventLogFullError when the log has reached its bound: hold back and try again later.
+   * @throws EventLogUsageError when an entry is not as `LogEntry` says; EventLogFullError when the log has reached its bound: hold back and try again later.
    */
   append(entries: readonly LogEntry[]): Promise<void>;
 
@@ -36,7 +36,9 @@ export interface EventLog {
 }
 
 export interface LogEntry {
+  /** One of SUBJECTS. */
   readonly subject: string;
+  /** 1 to 256 visible ASCII characters. */
   readonly eventId: string;
   /** JSON in UTF-8, at most MAX_EVENT_BYTES; kept byte for byte. */
   readonly payload: Uint8Array;

@@ -274,13 +274,25 @@ export function eventLogContract(name: string, newHome: () => Promise<LogHome>):
       expect(idsOf(again.received)).toEqual(['run:3']);
     });
 
-    it('refuses a payload that no consumer would read', async () => {
+    it('takes a payload of the largest size', async () => {
       const log = await openLog('a');
-      const tooLarge = { ...entry(0), payload: new Uint8Array(64 * 1024 + 1) };
-      await expect(log.append([tooLarge])).rejects.toThrow('65537 bytes');
       await log.append([{ ...entry(0), payload: new Uint8Array(64 * 1024).fill(7) }]);
       const delivery = await firstValueFrom(log.deliveries({ durable: 'a', maxInFlight: 1 }));
       expect(delivery.payload).toEqual(new Uint8Array(64 * 1024).fill(7));
+    });
+
+    it.each([
+      ['a payload that no consumer would read', { payload: new Uint8Array(64 * 1024 + 1) }, '65537 bytes'],
+      ['a subject that no stream takes', { subject: 'events.other' }, 'events.other'],
+      ['an event id that no header can carry', { eventId: 'a\r\nb' }, 'no event id'],
+      ['no event id', { eventId: '' }, 'no event id'],
+    ])('refuses %s, and everything with it', async (_, change, reason) => {
+      const log = await openLog('a');
+      await expect(log.append([entry(0), { ...entry(1), ...change }])).rejects.toThrow(reason);
+      await log.append([entry(2)]);
+      const got = collect(log, 'a');
+      await got.count(1);
+      expect(idsOf(got.received)).toEqual(['run:2']);
     });
 
     it('keeps every byte', async () => {
