@@ -1,14 +1,15 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 
-/** Runs one query in a DuckDB of its own; integers of 64 bits come back as texts. */
+let shared: Promise<DuckDBInstance> | undefined;
+
+/** Runs one query in a DuckDB in memory; integers of 64 bits come back as texts. */
 export async function duckdb(sql: string): Promise<Record<string, unknown>[]> {
-  const instance = await DuckDBInstance.create(':memory:');
-  const connection = await instance.connect();
+  shared ??= DuckDBInstance.create(':memory:');
+  const connection = await (await shared).connect();
   try {
     return (await connection.runAndReadAll(sql)).getRowObjectsJson() as Record<string, unknown>[];
   } finally {
     connection.closeSync();
-    instance.closeSync();
   }
 }
 
