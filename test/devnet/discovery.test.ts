@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import { Discv5 } from '@chainsafe/discv5';
 import { ENR, SignableENR } from '@chainsafe/enr';
@@ -56,4 +58,30 @@ describe('discv5', () => {
     // Its neighbours, of which discv5 returns sixteen at most.
     expect(known.length).toBeGreaterThanOrEqual(15);
   });
+
+  it('goes on after datagrams that mean nothing', async () => {
+    const [, node] = devnet.network.nodes;
+    const enr = ENR.decodeTxt(node?.enr ?? '');
+    const socket = createSocket('udp4');
+    const random = seededBytes();
+    const sent = Array.from({ length: 200 }, () => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      socket.send(random(), enr.udp, enr.ip, (error) => (error === null ? resolve() : reject(error)));
+      return promise;
+    });
+    await Promise.all(sent);
+    socket.close();
+    // The first ping may find the node's receive buffer still full, as anybody's would.
+    const pong = await vi.waitFor(() => discovery.sendPing(enr), { timeout: 10_000 });
+    expect(pong).toMatchObject({ enrSeq: 1n });
+  });
 });
+
+/** Datagrams of 0 to 1300 bytes; the same at each run. */
+function seededBytes(): () => Buffer {
+  let state = createHash('sha256').update('datagrams').digest();
+  return () => {
+    state = createHash('sha256').update(state).digest();
+    return Buffer.alloc(state.readUInt16LE(0) % 1300, state);
+  };
+}

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ENR } from '@chainsafe/enr';
+import { Discv5 } from '@chainsafe/discv5';
+import { ENR, SignableENR } from '@chainsafe/enr';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../src/devnet/devnet.ts';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
@@ -88,5 +91,18 @@ describe('a scheduled fork', () => {
     const metaData = await successOf(await exchange(connection, 'metadata/3', ''));
     expect(metaData.readBigUInt64LE(0)).toBe(1n);
     await peer.libp2p.stop();
+
+    // Others have the new record too: the second node is the first one's neighbour.
+    const neighbour = ENR.decodeTxt(devnet.network.nodes[1]?.enr ?? '');
+    const privateKey = await generateKeyPair('secp256k1');
+    const discovery = Discv5.create({
+      enr: SignableENR.createFromPrivateKey(privateKey),
+      privateKey,
+      bindAddrs: { ip4: multiaddr('/ip4/127.0.0.1/udp/0') },
+    });
+    await discovery.start();
+    const known = await discovery.sendFindNode(neighbour, [256, 255, 254, 253, 252, 251]);
+    expect(known.map((record) => record.encodeTxt())).toContain(devnet.network.nodes[0]?.enr);
+    await discovery.stop();
   });
 });
