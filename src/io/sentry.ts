@@ -1,4 +1,16 @@
-import { asyncScheduler, exhaustMap, interval, type Observable, Subject, Subscription } from 'rxjs';
+import {
+  asyncScheduler,
+  catchError,
+  EMPTY,
+  exhaustMap,
+  ignoreElements,
+  interval,
+  mergeWith,
+  NEVER,
+  type Observable,
+  Subject,
+  Subscription,
+} from 'rxjs';
 import { networkClock } from '../consensus/clock.ts';
 import { eventIds } from '../consensus/event-id.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
@@ -51,6 +63,8 @@ export interface StageDepths {
 export interface SentryProgram {
   /** Hot: the pipeline runs until `stop`. */
   readonly happenings$: Observable<Happening>;
+  /** Errors when the crawl has stopped by itself, which only a mistake in the program can cause. */
+  readonly failed$: Observable<never>;
   readonly depths: StageDepths;
   readonly peerId: string;
   readonly enr: string;
@@ -189,7 +203,8 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   );
 
   return {
-    happenings$: happenings.asObservable(),
+    happenings$: happenings.pipe(catchError(() => EMPTY)),
+    failed$: happenings.pipe(ignoreElements(), mergeWith(NEVER)),
     depths,
     peerId: host.peerId,
     enr: discv5.record.encodeTxt(),

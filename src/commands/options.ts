@@ -1,0 +1,207 @@
+import { hostname } from 'node:os';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
+import { durationMs, integer, oneOf, type Reader, text, url } from './values.ts';
+
+export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'replay'] as const;
+export type Command = (typeof COMMANDS)[number];
+
+interface OptionSpec<T> {
+  readonly alias?: string;
+  readonly describe: string;
+  /** Shown in the help when the default depends on something. */
+  readonly defaultText?: string;
+  readonly default?: string;
+  readonly read: Reader<T>;
+  /** The commands that have the option; absent for all of them. */
+  readonly commands?: readonly Command[];
+}
+
+function spec<T>(option: OptionSpec<T>): OptionSpec<T> {
+  return option;
+}
+
+const CRAWLING: readonly Command[] = ['run', 'sentry'];
+const STORING: readonly Command[] = ['run', 'consumer'];
+const WITH_NATS: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
+const WITH_DEVNET: readonly Command[] = ['run', 'sentry', 'devnet'];
+const WITH_DATA: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
+
+/** Every option of every command: what yargs shows, and how the value is read. */
+export const OPTIONS = {
+  'log-level': spec<LogLevel>({
+    alias: 'l',
+    describe: `Log level: ${LOG_LEVELS.join(', ')}`,
+    default: 'info',
+    read: oneOf(LOG_LEVELS),
+  }),
+  'log-format': spec<LogFormat>({
+    describe: 'Log format: pretty, or json with one object a line',
+    defaultText: 'pretty on a terminal, else json',
+    read: oneOf(LOG_FORMATS),
+  }),
+  'nats-url': spec<string>({
+    alias: 'n',
+    describe: 'NATS server(s) with JetStream, several with commas between them',
+    defaultText: 'sentry, consumer: nats://localhost:4222; run, replay: none',
+    read: url('nats', 'tls', 'ws', 'wss'),
+    commands: WITH_NATS,
+  }),
+  network: spec<string>({
+    describe: "mainnet, sepolia, hoodi, gnosis, chiado, devnet, or the path of a devnet's network.json",
+    default: 'mainnet',
+    read: text,
+    commands: ['run', 'sentry', 'consumer'],
+  }),
+  'data-dir': spec<string>({
+    describe: 'Folder for everything that is kept',
+    default: './data',
+    read: text,
+    commands: WITH_DATA,
+  }),
+  'http-host': spec<string>({
+    describe: 'Address the HTTP API listens on',
+    default: '127.0.0.1',
+    read: text,
+    commands: STORING,
+  }),
+  'http-port': spec<number>({
+    describe: 'Port of the HTTP API; 0 picks a free one and logs it',
+    default: '8080',
+    read: integer(0, 65_535),
+    commands: STORING,
+  }),
+  'api-keys': spec<string>({
+    describe: 'File with the API keys, one a line; read again when it changes',
+    default: 'api_keys.txt',
+    read: text,
+    commands: STORING,
+  }),
+  'active-validators': spec<number>({
+    describe: 'Number of active validators, for the estimators',
+    defaultText: "the network's",
+    read: integer(1),
+    commands: ['run', 'sentry', 'consumer', 'devnet'],
+  }),
+  nodes: spec<number>({
+    describe: 'Nodes of the devnet',
+    default: '50',
+    read: integer(1, 10_000),
+    commands: WITH_DEVNET,
+  }),
+  seed: spec<number>({
+    describe: 'Seed of the devnet: same seed, same truth',
+    default: '1',
+    read: integer(0),
+    commands: WITH_DEVNET,
+  }),
+  'slot-ms': spec<number>({
+    describe: 'Length of a slot of the devnet in milliseconds',
+    default: '250',
+    read: integer(50, 60_000),
+    commands: WITH_DEVNET,
+  }),
+  dir: spec<string>({
+    describe: 'Folder for the network.json of the devnet',
+    defaultText: 'a temporary folder',
+    read: text,
+    commands: WITH_DEVNET,
+  }),
+  'consumer-name': spec<string>({
+    describe: 'Name of the durable consumer',
+    default: 'consumer-valtrack',
+    read: (name, value) => {
+      if (/^[A-Za-z0-9_-]{1,64}$/.test(value)) return value;
+      return oneOf(['letters, digits, - and _ (at most 64)'])(name, value);
+    },
+    commands: WITH_NATS,
+  }),
+  'crawler-id': spec<string>({
+    describe: 'Name of this crawler in its events',
+    defaultText: 'the host name',
+    read: text,
+    commands: CRAWLING,
+  }),
+  'crawler-location': spec<string>({
+    describe: 'Place of this crawler in its events',
+    default: 'unknown',
+    read: text,
+    commands: CRAWLING,
+  }),
+  'listen-ip': spec<string>({
+    describe: 'Address discv5 and libp2p listen on',
+    defaultText: '0.0.0.0; on a devnet 127.0.0.1',
+    read: text,
+    commands: CRAWLING,
+  }),
+  port: spec<number>({
+    describe: 'UDP and TCP port discv5 and libp2p listen on; 0 picks free ones',
+    defaultText: '9000; on a devnet 0',
+    read: integer(0, 65_535),
+    commands: CRAWLING,
+  }),
+  for: spec<number>({
+    describe: 'Stop after this long, such as 90s or 2h',
+    defaultText: 'never',
+    read: durationMs,
+    commands: CRAWLING,
+  }),
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** What a command gets: read values under their names in camel case; `undefined` where there is no default. */
+export interface Options {
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly natsUrl: string | undefined;
+  readonly network: string;
+  readonly dataDir: string;
+  readonly httpHost: string;
+  readonly httpPort: number;
+  readonly apiKeys: string;
+  readonly activeValidators: number | undefined;
+  readonly nodes: number;
+  readonly seed: number;
+  readonly slotMs: number;
+  readonly dir: string | undefined;
+  readonly consumerName: string;
+  readonly crawlerId: string;
+  readonly crawlerLocation: string;
+  readonly listenIp: string | undefined;
+  readonly port: number | undefined;
+  readonly forMs: number | undefined;
+}
+
+/** Reads the texts that yargs gathered from flags, environment and file. @throws UsageError */
+export function readOptions(texts: Readonly<Record<string, unknown>>): Options {
+  function read<T>(name: OptionName, { read: reader, default: fallback }: OptionSpec<T>): T | undefined {
+    const given = texts[name] ?? fallback;
+    return given === undefined ? undefined : reader(name, String(given));
+  }
+  function required<T>(name: OptionName, option: OptionSpec<T>): T {
+    const value = read(name, option);
+    if (value === undefined) throw new Error(`option ${name} has no default`);
+    return value;
+  }
+  return {
+    logLevel: required('log-level', OPTIONS['log-level']),
+    logFormat: read('log-format', OPTIONS['log-format']) ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+    natsUrl: read('nats-url', OPTIONS['nats-url']),
+    network: required('network', OPTIONS.network),
+    dataDir: required('data-dir', OPTIONS['data-dir']),
+    httpHost: required('http-host', OPTIONS['http-host']),
+    httpPort: required('http-port', OPTIONS['http-port']),
+    apiKeys: required('api-keys', OPTIONS['api-keys']),
+    activeValidators: read('active-validators', OPTIONS['active-validators']),
+    nodes: required('nodes', OPTIONS.nodes),
+    seed: required('seed', OPTIONS.seed),
+    slotMs: required('slot-ms', OPTIONS['slot-ms']),
+    dir: read('dir', OPTIONS.dir),
+    consumerName: required('consumer-name', OPTIONS['consumer-name']),
+    crawlerId: read('crawler-id', OPTIONS['crawler-id']) ?? hostname(),
+    crawlerLocation: required('crawler-location', OPTIONS['crawler-location']),
+    listenIp: read('listen-ip', OPTIONS['listen-ip']),
+    port: read('port', OPTIONS.port),
+    forMs: read('for', OPTIONS.for),
+  };
+}

@@ -1,0 +1,56 @@
+import { type Consumer, startConsumer } from '../io/consumer.ts';
+import { apiKeysFrom } from '../io/http/api-keys.ts';
+import { createApp } from '../io/http/app.ts';
+import { pseudonymFrom } from '../io/http/pseudonym.ts';
+import { type HttpServer, startHttp } from '../io/http/server.ts';
+import type { Logger } from '../io/logger.ts';
+import { viewReader } from '../io/tracker/view-reader.ts';
+import type { EventLog } from '../streams/ports/event-log.ts';
+import type { Options } from './options.ts';
+
+export interface Store {
+  readonly consumer: Consumer;
+  readonly http: HttpServer;
+  /** The published rule's figures over all peers. */
+  totals(): Promise<StoreTotals>;
+}
+
+export interface StoreTotals {
+  readonly peers: number;
+  readonly observations: number;
+  readonly validators: number;
+}
+
+/** Starts the consumer and the HTTP API; both stop with the stack, the API first. */
+export async function startStore(
+  options: Pick<Options, 'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys'>,
+  log: EventLog,
+  dataDir: string,
+  stack: AsyncDisposableStack,
+  logger: Logger,
+): Promise<Store> {
+  const consumer = await startConsumer({ log, dataDir, durable: options.consumerName, logger });
+  stack.defer(() => consumer.close());
+  const { reader } = consumer.database;
+  const app = createApp({
+    view: viewReader(reader),
+    isApiKey: apiKeysFrom(options.apiKeys),
+    pseudonym: await pseudonymFrom(dataDir),
+    readiness: [],
+    logger,
+  });
+  const http = await startHttp({ host: options.httpHost, port: options.httpPort, fetch: app.fetch });
+  stack.defer(() => http.close());
+  logger.info({ url: `${http.url}/validators` }, 'serving');
+  return {
+    consumer,
+    http,
+    async totals() {
+      const row = await reader.get<StoreTotals>(
+        `SELECT count(*) AS peers, coalesce(sum(num_observations), 0) AS observations,
+                coalesce(sum(max_validator_count), 0) AS validators FROM validator_tracker`,
+      );
+      return row ?? { peers: 0, observations: 0, validators: 0 };
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import {
+  catchError,
+  concatMap,
+  EMPTY,
+  exhaustMap,
+  filter,
+  interval,
+  type Observable,
+  type Subscription,
+  startWith,
+} from 'rxjs';
+import type { SentryProgram } from '../io/sentry.ts';
+import { progressFields, renderProgress, type Snapshot } from './progress.ts';
+import type { Screen } from './screen.ts';
+import type { Store } from './store-part.ts';
+
+const REFRESH_MS = 500;
+/** Without a crawler there are no epochs to report at. */
+const REPORT_MS = 60_000;
+
+export interface Watched {
+  readonly network: string;
+  readonly startedMs: number;
+  readonly sentry: SentryProgram | null;
+  readonly store: Store | null;
+  readonly forwarded: () => number | null;
+}
+
+export async function takeSnapshot({ network, startedMs, sentry, store, forwarded }: Watched): Promise<Snapshot> {
+  const counts = store?.consumer.counts();
+  return {
+    network,
+    upMs: Date.now() - startedMs,
+    crawl: sentry === null ? null : { stats: sentry.stats(), depths: sentry.depths },
+    store:
+      store === null || counts === undefined
+        ? null
+        : {
+            totals: await store.totals(),
+            eventsStored: counts.applied,
+            malformed: counts.malformed,
+            parquetFiles: counts.parquetFiles,
+            url: store.http.url,
+          },
+    forwarded: forwarded(),
+  };
+}
+
+/** Shows progress: a block that stays on a terminal, else one log line an epoch. */
+export function watch(watched: Watched, { live, logger, show }: Screen): Subscription {
+  const { sentry } = watched;
+  const moments$: Observable<unknown> = live
+    ? interval(REFRESH_MS).pipe(startWith(0))
+    : sentry === null
+      ? interval(REPORT_MS)
+      : sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
+  return moments$
+    .pipe(
+      live ? exhaustMap(() => takeSnapshot(watched)) : concatMap(() => takeSnapshot(watched)),
+      catchError((error: unknown) => {
+        logger.warn({ err: error }, 'progress can no longer be shown');
+        return EMPTY;
+      }),
+    )
+    .subscribe((snapshot) => {
+      if (live) show(renderProgress(snapshot));
+      else logger.info(progressFields(snapshot), 'progress');
+    });
+}
