@@ -20,10 +20,8 @@ import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFo
 export interface NatsTopology {
   /** `nats:<stream>:<when it was created>`: another one once the stream is made anew. */
   readonly id: string;
-  /** Makes the stream and all durables unless they are there. Asks the server at most once a second. */
+  /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
   ensure(): Promise<void>;
-  /** Makes the next `ensure` ask. */
-  distrust(): void;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
 }
@@ -38,7 +36,6 @@ export interface NatsTopologyOptions {
 /** The server's default, which the Go program's durables have. */
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
-const TRUST_MS = 1000;
 const NANOS_PER_MS = 1_000_000;
 
 /** Resolves once stream and durables are there. Rejects with an EventLogConfigError when they are of another kind. */
@@ -47,7 +44,7 @@ export async function natsTopology(
   { durables, ackWaitMs = DEFAULT_ACK_WAIT_MS, servers, logger }: NatsTopologyOptions,
 ): Promise<NatsTopology> {
   let id = '';
-  let askedMs = Number.NEGATIVE_INFINITY;
+  let lastChange: Promise<unknown> = Promise.resolve();
 
   async function ensureStream(): Promise<void> {
     const info = (await found(jsm.streams.info(STREAM_NAME), isStreamNotFound)) ?? (await addStream());
@@ -90,34 +87,28 @@ export async function natsTopology(
     return config;
   }
 
-  async function explained<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
+  /** One after the other: a durable that two make at once has the settings of either. */
+  function inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const changed = lastChange.then(change, change);
+    lastChange = changed;
+    return changed.catch((error: unknown) => {
       throw asEventLogError(error, servers);
-    }
+    });
   }
 
   async function ensureAll(): Promise<void> {
-    const startedMs = performance.now();
     await ensureStream();
     for (const durable of durables) await ensureConsumer(durable, undefined);
-    askedMs = startedMs;
   }
 
-  await explained(ensureAll);
+  await inTurn(ensureAll);
   return {
     get id() {
       return id;
     },
-    async ensure() {
-      if (performance.now() - askedMs >= TRUST_MS) await explained(ensureAll);
-    },
-    distrust() {
-      askedMs = Number.NEGATIVE_INFINITY;
-    },
+    ensure: () => inTurn(ensureAll),
     ensureDurable: (durable, maxAckPending) =>
-      explained(async () => {
+      inTurn(async () => {
         await ensureStream();
         const { ack_wait: ackWaitNanos } = await ensureConsumer(durable, maxAckPending);
         return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };

@@ -59,16 +59,13 @@ export async function natsEventLog({
   let closing: Promise<void> | undefined;
   let lastAppend: Promise<void> = Promise.resolve();
 
-  const distrusting = link.connected$.subscribe({ next: topology.distrust, error: topology.distrust });
-
   async function append(entries: readonly LogEntry[]): Promise<void> {
     await link.connected(appendTimeoutMs);
     try {
       await publish();
     } catch (error) {
       if (!isNoResponders(error)) throw asEventLogError(error, servers);
-      // The stream was removed since it was last seen; with the ids, what was published before is not doubled.
-      topology.distrust();
+      // The stream was removed just now; with the ids, what was published before is not doubled.
       await publish().catch((again: unknown) => Promise.reject(asEventLogError(again, servers)));
     }
 
@@ -86,7 +83,6 @@ export async function natsEventLog({
 
   async function close(): Promise<void> {
     await Promise.allSettled([lastAppend]);
-    distrusting.unsubscribe();
     await link.close();
   }
 
