@@ -3,6 +3,7 @@ import {
   asyncScheduler,
   filter,
   firstValueFrom,
+  lastValueFrom,
   type Observable,
   race,
   type SchedulerLike,
@@ -57,6 +58,8 @@ export interface Consumer {
   readonly summaries: Observable<BatchSummary>;
   readonly database: TrackerDatabase;
   counts(): ConsumerCounts;
+  /** What fails at the moment and is being retried; empty when all is well. */
+  problems(): string[];
   /** Resolves as soon as the counts satisfy the condition; rejects when the consumer ends before. */
   reached(condition: (counts: ConsumerCounts) => boolean): Promise<void>;
   /** Resolves after {@link close}; rejects when the event log was lost for good. */
@@ -69,6 +72,13 @@ export interface Consumer {
 }
 
 const DRAIN_MS = 10_000;
+
+/** What can fail for a while. */
+type Work = 'commit' | 'parquet';
+const FAILED: Readonly<Record<Work, string>> = {
+  commit: 'a batch could not be committed',
+  parquet: 'a Parquet file could not be written',
+};
 
 /** Opens the data folder, recovers from an earlier crash, and starts to consume. */
 export async function startConsumer({
@@ -85,8 +95,12 @@ export async function startConsumer({
 }: ConsumerOptions): Promise<Consumer> {
   const database = await openTracker(dataDir);
   try {
-    const warn = (what: string): RetryForeverOptions['onFailure'] => {
-      return ({ error, attempt, delayMs }) => logger.warn({ err: error, attempt, delayMs }, `${what}; trying again`);
+    const problems = new Map<Work, string>();
+    const tellOf = (work: Work): RetryForeverOptions['onFailure'] => {
+      return ({ error, attempt, delayMs }) => {
+        problems.set(work, `${FAILED[work]}: ${error instanceof Error ? error.message : String(error)}`);
+        logger.warn({ err: error, attempt, delayMs }, `${FAILED[work]}; trying again`);
+      };
     };
     const staging = parquetStaging(database.writer, database.reader);
     const flusher = await parquetFlusher({
@@ -95,7 +109,7 @@ export async function startConsumer({
       rotateRows,
       rotateMs,
       scheduler,
-      onFailure: warn('a Parquet file could not be written'),
+      onFailure: tellOf('parquet'),
     });
     const store = await sqliteViewStore({ database: database.writer, staging, flusher });
     const stages = reduce(store, {
@@ -103,9 +117,9 @@ export async function startConsumer({
       batchSize,
       batchMs,
       scheduler,
-      onFailure: warn('a batch could not be committed'),
+      onFailure: tellOf('commit'),
     });
-    return consume({ log, durable, maxInFlight, stages, flusher, database, logger, scheduler });
+    return consume({ log, durable, maxInFlight, stages, flusher, database, problems, logger, scheduler });
   } catch (error) {
     await database.close();
     throw error;
@@ -119,12 +133,13 @@ interface ConsumeOptions {
   readonly stages: ReturnType<typeof reduce>;
   readonly flusher: Awaited<ReturnType<typeof parquetFlusher>>;
   readonly database: TrackerDatabase;
+  readonly problems: Map<Work, string>;
   readonly logger: Logger;
   readonly scheduler: SchedulerLike;
 }
 
 function consume(options: ConsumeOptions): Consumer {
-  const { log, durable, maxInFlight, stages, flusher, database, logger, scheduler } = options;
+  const { log, durable, maxInFlight, stages, flusher, database, problems, logger, scheduler } = options;
   const tally = { deliveries: 0, applied: 0, duplicates: 0, malformed: 0, parquetFiles: 0, parquetRows: 0 };
   const counts = (): ConsumerCounts => ({ ...tally, stagedRows: flusher.stagedRows });
   const summaries = new Subject<BatchSummary>();
@@ -139,6 +154,7 @@ function consume(options: ConsumeOptions): Consumer {
       tally.applied += applied;
       tally.duplicates += duplicates;
       tally.malformed += malformed;
+      problems.delete('commit');
       if (malformed > 0) logger.warn({ malformed }, 'malformed events were put aside in the table dead_letters');
       changed.next();
     },
@@ -149,27 +165,21 @@ function consume(options: ConsumeOptions): Consumer {
   const flushing = flusher.files$.subscribe(({ path, rows }) => {
     tally.parquetFiles++;
     tally.parquetRows += rows;
+    problems.delete('parquet');
     logger.debug({ path, rows }, 'Parquet file written');
     changed.next();
   });
 
+  const reduced = lastValueFrom(summaries, { defaultValue: undefined }).then(() => undefined, reject);
   // The deliveries stay subscribed while the last of them are committed, so that their acknowledgements arrive.
   const deliveries = new Subject<Delivery>();
   const reducing = stages(deliveries.pipe(takeUntil(stop))).subscribe(summaries);
   const delivering = log.deliveries({ durable, maxInFlight }).subscribe(deliveries);
 
-  const drained = async () => {
-    await firstValueFrom(summaries.pipe(filter(() => false)), { defaultValue: undefined });
-    await flusher.flush();
-  };
-
   const closeAll = async () => {
-    const draining = drained().then(
-      () => true,
-      (error: unknown) => logger.warn({ err: error }, 'the last deliveries were not committed'),
-    );
     stop.next();
-    if (!(await firstValueFrom(race(draining, timer(DRAIN_MS, scheduler))))) {
+    const drained = reduced.then(() => flusher.flush()).then(() => true);
+    if (!(await firstValueFrom(race(drained, timer(DRAIN_MS, scheduler))))) {
       logger.warn('closing before everything was written; the next start will continue');
     }
     reducing.unsubscribe();
@@ -181,12 +191,12 @@ function consume(options: ConsumeOptions): Consumer {
   };
 
   let closing: Promise<void> | undefined;
-  summaries.subscribe({ error: reject });
 
   return {
     summaries: summaries.asObservable(),
     database,
     counts,
+    problems: () => [...problems.values()],
     ended,
     async reached(condition) {
       await firstValueFrom(

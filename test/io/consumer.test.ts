@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstValueFrom, Observable, throwError } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -14,6 +16,7 @@ import { duckdb } from '../support/duckdb.ts';
 import { entry, wireDiscovery, wireObservation } from '../support/events.ts';
 import { memoryLog } from '../support/memory-log.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { virtualTime } from '../support/virtual-time.ts';
 
 const CONSUMER_PROCESS = fileURLToPath(new URL('../support/consumer-process.ts', import.meta.url));
 const logger = createLogger({ level: 'silent', format: 'json', write: () => {} });
@@ -131,6 +134,40 @@ describe('startConsumer', () => {
     );
     expect(letters.map(({ event_id }) => event_id)).toEqual(['p1', 'p2', 'p3', 'p4']);
     expect(letters.every(({ reason }) => reason.length > 0)).toBe(true);
+    await consumer.close();
+    expect(log.unacknowledged).toBe(0);
+  });
+
+  it('rides out a disk that takes no Parquet files, and tells of it meanwhile', async () => {
+    const log = memoryLog();
+    const consumer = await start({ log, rotateRows: 10 });
+    await writeFile(join(folder.path, 'parquet'), 'in the way');
+    await log.append(observations(10, 'run'));
+    await vi.waitFor(() => expect(consumer.problems()).toEqual([expect.stringContaining('Parquet')]));
+    await rm(join(folder.path, 'parquet'));
+    await consumer.reached(({ parquetRows }) => parquetRows >= 10);
+    expect(consumer.problems()).toEqual([]);
+    await consumer.close();
+    expect(await parquetCount('metadata_events')).toEqual({ n: 10, d: 10 });
+  });
+
+  it('closes in time although nothing can be committed, and goes on at the next start', async () => {
+    const log = memoryLog();
+    const time = virtualTime();
+    const stuck = await start({ log, scheduler: time.scheduler });
+    await stuck.database.writer.exec('ALTER TABLE log_positions RENAME TO log_positions_away');
+    await log.append(observations(10, 'run'));
+    const closed = stuck.close();
+    await time.advance(10_000);
+    await closed;
+    expect(stuck.problems()).toEqual([expect.stringContaining('log_positions')]);
+    expect(log.unacknowledged).toBe(10);
+
+    const tracker = await openTracker(folder.path);
+    await tracker.writer.exec('ALTER TABLE log_positions_away RENAME TO log_positions');
+    await tracker.close();
+    const consumer = await start({ log });
+    await consumer.reached(({ applied }) => applied === 10);
     await consumer.close();
     expect(log.unacknowledged).toBe(0);
   });
