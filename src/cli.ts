@@ -11,6 +11,7 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_NODE_MAJOR) {
 }
 
 const { main } = await import('./commands/main.ts');
-process.exitCode = await main(process.argv.slice(2));
+// Libraries leave timers behind that would keep the process for seconds after everything is closed.
+process.exit(await main(process.argv.slice(2)));
 
 export {};

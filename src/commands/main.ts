@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import yargs, { type Argv } from 'yargs';
-import { COMMANDS, type Command, OPTIONS, type OptionName, type Options, readOptions } from './options.ts';
+import {
+  COMMANDS,
+  type Command,
+  environmentTexts,
+  OPTIONS,
+  type OptionName,
+  type Options,
+  readOptions,
+} from './options.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command to its end and answers with its exit code. */
@@ -56,7 +64,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (chosen === undefined) return 0;
     const { command, argv } = chosen;
     refuseForeignOptions(command, args);
-    const options = readOptions(argv);
+    const environment = environmentTexts(process.env);
+    const config = argv['config'] ?? environment['config'];
+    const options = readOptions(argv, environment, config === undefined ? {} : readConfig(String(config)));
     const run = await COMMAND_SPECS[command].load();
     const files = argv['file'];
     return await run(options, Array.isArray(files) ? files.map(String) : []);
@@ -73,8 +83,7 @@ function commandLine(args: readonly string[], choose: (command: Command, argv: R
     .scriptName('valtrack')
     .usage('$0 <command>\n\nFinds the beacon nodes of an Ethereum network and estimates the validators behind them.')
     .parserConfiguration({ 'duplicate-arguments-array': false, 'camel-case-expansion': false, 'parse-numbers': false })
-    .env('VALTRACK')
-    .config('config', 'YAML file with options, by their names here', readConfig)
+    .option('config', { describe: 'YAML file with options, by their names here', type: 'string', requiresArg: true })
     .options(globalOptions())
     .version(version())
     .alias('h', 'help')
@@ -85,7 +94,7 @@ function commandLine(args: readonly string[], choose: (command: Command, argv: R
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      throw error ?? new UsageError(explain(message, args));
     });
   for (const name of COMMANDS) {
     const { usage, describe } = COMMAND_SPECS[name];
@@ -102,6 +111,15 @@ function commandLine(args: readonly string[], choose: (command: Command, argv: R
     );
   }
   return parser;
+}
+
+/** yargs says what is wrong; this adds what is allowed. */
+function explain(message: string, args: readonly string[]): string {
+  const command = COMMANDS.find((name) => args.includes(name));
+  if (!message.startsWith('Unknown argument')) return message;
+  if (command === undefined) return `${message}; the commands are ${COMMANDS.join(', ')}`;
+  const allowed = Object.keys(optionsOf(command)).map((name) => `--${name}`);
+  return `${message}; ${command} has --config, ${allowed.join(', ')}`;
 }
 
 /** All options are known before the command is, so that they work before it too; each command shows its own. */

@@ -172,10 +172,24 @@ export interface Options {
   readonly forMs: number | undefined;
 }
 
-/** Reads the texts that yargs gathered from flags, environment and file. @throws UsageError */
-export function readOptions(texts: Readonly<Record<string, unknown>>): Options {
+/** Texts by option name, without the dashes. */
+export type OptionTexts = Readonly<Record<string, unknown>>;
+
+/** The options that the environment sets: `--nats-url` is `VALTRACK_NATS_URL`. */
+export function environmentTexts(environment: Readonly<Record<string, string | undefined>>): OptionTexts {
+  const variableOf = (name: string) => `VALTRACK_${name.toUpperCase().replaceAll('-', '_')}`;
+  return Object.fromEntries(
+    [...Object.keys(OPTIONS), 'config'].flatMap((name) => {
+      const value = environment[variableOf(name)];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** Reads the values, each from the first of the sources that has it. @throws UsageError */
+export function readOptions(...sources: readonly OptionTexts[]): Options {
   function read<T>(name: OptionName, { read: reader, default: fallback }: OptionSpec<T>): T | undefined {
-    const given = texts[name] ?? fallback;
+    const given = sources.map((texts) => texts[name]).find((text) => text !== undefined) ?? fallback;
     return given === undefined ? undefined : reader(name, String(given));
   }
   function required<T>(name: OptionName, option: OptionSpec<T>): T {

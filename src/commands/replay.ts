@@ -1,8 +1,8 @@
 import { contentEventId, parseEventId } from '../consensus/event-id.ts';
 import { readRecording } from '../io/recording.ts';
 import type { LogEntry } from '../streams/ports/event-log.ts';
-import { openEventPath } from './crawl-part.ts';
 import { prepareDataFolder } from './data-folder.ts';
+import { openEventPath } from './event-path.ts';
 import type { Options } from './options.ts';
 import { openScreen } from './screen.ts';
 
@@ -13,7 +13,7 @@ export async function replay(options: Options, files: readonly string[]): Promis
   const { logger } = openScreen(options);
   const dataDir = await prepareDataFolder(options.dataDir);
   await using stack = new AsyncDisposableStack();
-  const { spool } = await openEventPath(options, dataDir, stack, logger);
+  const { spool } = await openEventPath({ ...options, natsMayBeAway: false }, dataDir, stack, logger);
   let appended = 0;
   let broken = 0;
   for (const file of files) {

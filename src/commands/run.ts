@@ -1,8 +1,9 @@
 import { firstValueFrom } from 'rxjs';
 import type { SentryProgram } from '../io/sentry.ts';
 import { chooseNetwork } from './choose-network.ts';
-import { drained, openEventPath, startCrawl } from './crawl-part.ts';
+import { startCrawl } from './crawl-part.ts';
 import { prepareDataFolder } from './data-folder.ts';
+import { drained, openEventPath } from './event-path.ts';
 import type { Options } from './options.ts';
 import { openScreen } from './screen.ts';
 import { forceOnNextSignal, stopRequested } from './stopping.ts';
@@ -26,10 +27,11 @@ export async function crawlAndStore(options: Options, { stores }: { readonly sto
   try {
     const dataDir = await prepareDataFolder(options.dataDir);
     const chosen = await chooseNetwork(options, stack, logger);
-    const path = await openEventPath(options, dataDir, stack, logger);
-    const store = stores ? await startStore(options, path.delivered, dataDir, stack, logger) : null;
+    const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
+    const delivered = (await (stores ? path.nats : null)) ?? path.spool;
+    const store = stores ? await startStore(options, delivered, dataDir, stack, logger) : null;
     const crawling = stack.use(new AsyncDisposableStack());
-    const sentry = await startCrawl(options, chosen, path, dataDir, crawling, logger);
+    const sentry = await startCrawl(options, chosen.network, path, dataDir, crawling, logger);
     const watched: Watched = { network: chosen.network.name, startedMs, sentry, store, forwarded: path.forwarded };
     const watching = watch(watched, screen);
     stack.defer(() => watching.unsubscribe());

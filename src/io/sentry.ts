@@ -11,6 +11,7 @@ import {
   Subject,
   Subscription,
 } from 'rxjs';
+import { newPeer, type PeerState } from '../actors/peer.ts';
 import { networkClock } from '../consensus/clock.ts';
 import { eventIds } from '../consensus/event-id.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
@@ -30,6 +31,7 @@ import { freeUdpPort } from './free-port.ts';
 import { loadIdentity } from './identity.ts';
 import { type Host, startHost } from './libp2p/host.ts';
 import type { Logger } from './logger.ts';
+import { bindToNetwork } from './network-binding.ts';
 import { initialStatus, OWN_METADATA, ownRecord } from './own-record.ts';
 import { sqlitePeerStore } from './peer-store.ts';
 import type { SqliteDatabase } from './sqlite.ts';
@@ -98,7 +100,8 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   const ownStatus = () => initialStatus(network, epochNow());
   const privateKey = await loadIdentity(dataDir);
   const peers = sqlitePeerStore(database);
-  const restored = await peers.load();
+  const sameNetwork = await bindToNetwork(database, network);
+  const restored = (await peers.load()).map((peer) => (sameNetwork ? peer : strangerAgain(peer)));
 
   const host = await startHost({
     privateKey,
@@ -217,6 +220,11 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       await savePeers();
     },
   };
+}
+
+/** A peer of another network's clock: only who and where it is still means something. */
+function strangerAgain(peer: PeerState): PeerState {
+  return { ...newPeer(peer.peerId, peer.firstSeenMs), addresses: peer.addresses };
 }
 
 function tcpPortOf({ addresses }: Host): number {
