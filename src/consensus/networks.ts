@@ -1,4 +1,3 @@
-import type { ChainConfig } from '@lodestar/config';
 import { genesisData, networksChainConfig } from '@lodestar/config/networks';
 import { toHex } from './bits.ts';
 import { BOOTNODES } from './bootnodes.ts';
@@ -25,17 +24,16 @@ const FORKS = ['ALTAIR', 'BELLATRIX', 'CAPELLA', 'DENEB', 'ELECTRA', 'FULU', 'GL
 const SLOTS_PER_EPOCH: Readonly<Record<string, number>> = { mainnet: 32, minimal: 8, gnosis: 16 };
 
 /** What a consensus `config.yaml` and the genesis say, under the specification's names. */
-export type ChainParameters = Pick<
-  ChainConfig,
-  | 'PRESET_BASE'
-  | 'GENESIS_FORK_VERSION'
-  | 'SECONDS_PER_SLOT'
-  | 'BLOB_SCHEDULE'
-  | 'MAX_BLOBS_PER_BLOCK_ELECTRA'
-  | 'ELECTRA_FORK_EPOCH'
-> &
-  Partial<Record<`${(typeof FORKS)[number]}_FORK_EPOCH`, number>> &
-  Partial<Record<`${(typeof FORKS)[number]}_FORK_VERSION`, Uint8Array>>;
+export type ChainParameters = {
+  readonly PRESET_BASE: string;
+  readonly SECONDS_PER_SLOT: number;
+  readonly GENESIS_FORK_VERSION: Uint8Array;
+  readonly ELECTRA_FORK_EPOCH: number;
+  readonly MAX_BLOBS_PER_BLOCK_ELECTRA: number;
+  readonly BLOB_SCHEDULE: readonly { readonly EPOCH: number; readonly MAX_BLOBS_PER_BLOCK: number }[];
+} & { readonly [Key in `${(typeof FORKS)[number]}_FORK_EPOCH`]?: number | undefined } & {
+  readonly [Key in `${(typeof FORKS)[number]}_FORK_VERSION`]?: Uint8Array | undefined;
+};
 
 export interface Genesis {
   readonly genesisTimeMs: number;
