@@ -19,6 +19,8 @@ const MAX_TEXT_BYTES = 1024 * 1024;
 const FETCH_TIMEOUT_MS = 15_000;
 /** A BeaconState begins with genesis_time (8 bytes) and genesis_validators_root (32 bytes). */
 const GENESIS_BYTES = 40;
+/** Year 2100. */
+const LATEST_GENESIS_SEC = 4_102_444_800;
 const BOOTNODE_FILES = [
   'bootstrap_nodes.yaml',
   'boot_enr.yaml',
@@ -118,8 +120,10 @@ function parseConfig(location: string, bytes: Uint8Array): Config {
 
 async function readGenesis(location: string, beside: ReadBeside, config: Config): Promise<Genesis> {
   const state = await beside('genesis.ssz', GENESIS_BYTES);
-  if (state !== null && state.length === GENESIS_BYTES) {
-    const genesisTimeSec = Number(new DataView(state.buffer, state.byteOffset).getBigUint64(0, true));
+  const genesisTimeSec =
+    state?.length === GENESIS_BYTES ? Number(new DataView(state.buffer, state.byteOffset).getBigUint64(0, true)) : 0;
+  // A Git LFS pointer in place of the state begins with a text, which is no time.
+  if (state !== null && genesisTimeSec > 0 && genesisTimeSec < LATEST_GENESIS_SEC) {
     return { genesisTimeMs: genesisTimeSec * 1_000, genesisValidatorsRoot: toHex(state.subarray(8, GENESIS_BYTES)) };
   }
   const text = await beside('genesis_validators_root.txt', MAX_TEXT_BYTES);
