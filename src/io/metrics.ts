@@ -1,0 +1,100 @@
+import { Gauge, Registry } from 'prom-client';
+import type { Depth } from '../streams/flow/merge-bounded.ts';
+import type { SentryStats } from '../streams/sentry.ts';
+import type { ConsumerCounts } from './consumer.ts';
+import type { StageDepths } from './sentry.ts';
+
+/** What the program counts, read at the moment of a scrape; each source may be missing. */
+export interface MetricSources {
+  readonly sentry?: { stats(): SentryStats; readonly depths: StageDepths };
+  readonly consumer?: { counts(): ConsumerCounts };
+  readonly spool?: { depth(): Promise<{ readonly entries: number; readonly bytes: number }> };
+}
+
+/** Prometheus metrics of the program, all named `valtrack_…`. Labels come from closed lists only. */
+export interface Metrics {
+  readonly contentType: string;
+  render(): Promise<string>;
+}
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+
+  /** A gauge that is filled anew at each scrape. */
+  function gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    fill: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void | Promise<void>,
+  ): void {
+    new Gauge({
+      name: `valtrack_${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      async collect() {
+        this.reset();
+        await fill((labels, value) => this.set(labels as Record<Label, string>, value));
+      },
+    });
+  }
+
+  const { sentry, consumer, spool } = sources;
+  if (sentry !== undefined) {
+    gauge('epoch', 'Current epoch by the network clock', [], (set) => set({}, sentry.stats().epoch));
+    gauge('peers', 'Peers known, by phase', ['phase'], (set) => {
+      for (const [phase, count] of Object.entries(sentry.stats().peers.phases)) set({ phase }, count);
+    });
+    gauge('peers_due', 'Peers whose time has come and that wait for a slot', [], (set) =>
+      set({}, sentry.stats().peers.due),
+    );
+    gauge('visits_in_flight', 'Visits in flight over all stages', [], (set) => set({}, sentry.stats().inFlight));
+    gauge('observations_total', 'Observations made since the start', [], (set) => set({}, sentry.stats().observed));
+    gauge('observed_this_epoch', 'Distinct peers observed since the epoch began', [], (set) =>
+      set({}, sentry.stats().observedThisEpoch),
+    );
+    gauge('failed_visits_total', 'Failed visits since the start', ['stage', 'cause', 'client'], (set) => {
+      for (const { stage, cause, client, count } of sentry.stats().failures) set({ stage, cause, client }, count);
+    });
+    gauge('inbound_turned_away_total', 'Inbound connections that found no slot', [], (set) =>
+      set({}, sentry.stats().turnedAway),
+    );
+    gauge('stage_depth', 'Items in a stage', ['stage', 'state'], (set) => {
+      for (const [stage, depth] of Object.entries(sentry.depths) as [string, Depth][]) {
+        set({ stage, state: 'active' }, depth.active);
+        set({ stage, state: 'waiting' }, depth.waiting);
+        set({ stage, state: 'overflowed' }, depth.overflowed);
+      }
+    });
+    gauge('crawl_round_nodes', 'Nodes of the last finished crawl round', ['outcome'], (set) => {
+      const round = sentry.stats().lastRound;
+      if (round === null) return;
+      set({ outcome: 'seen' }, round.seen);
+      set({ outcome: 'answered' }, round.answered);
+      set({ outcome: 'silent' }, round.silent);
+      set({ outcome: 'ours' }, round.ours);
+      set({ outcome: 'dropped' }, round.dropped);
+    });
+  }
+  if (spool !== undefined) {
+    gauge('event_log_entries', 'Events on disk that a reader has not acknowledged', [], async (set) =>
+      set({}, (await spool.depth()).entries),
+    );
+    gauge('event_log_bytes', 'Bytes of those events', [], async (set) => set({}, (await spool.depth()).bytes));
+  }
+  if (consumer !== undefined) {
+    gauge('events_total', 'Deliveries since the start, by what became of them', ['outcome'], (set) => {
+      const { applied, duplicates, malformed } = consumer.counts();
+      set({ outcome: 'applied' }, applied);
+      set({ outcome: 'duplicate' }, duplicates);
+      set({ outcome: 'malformed' }, malformed);
+    });
+    gauge('parquet_rows_total', 'Rows written to Parquet files since the start', [], (set) =>
+      set({}, consumer.counts().parquetRows),
+    );
+    gauge('parquet_staged_rows', 'Rows that wait to be written to Parquet files', [], (set) =>
+      set({}, consumer.counts().stagedRows),
+    );
+  }
+  return { contentType: registry.contentType, render: () => registry.metrics() };
+}
