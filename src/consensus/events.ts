@@ -51,20 +51,28 @@ function bitVector(byteLength: number) {
 function decodeBitVector(value: string, byteLength: number): Uint8Array | null {
   if (value === '') return new Uint8Array(byteLength);
   const digits = value.startsWith('0x') ? value.slice(2) : value;
-  if (digits.length === byteLength * 2) return fromHex(digits);
+  if (digits.length === byteLength * 2 && !digits.startsWith('0x')) return fromHex(digits);
   const base64Length = Math.ceil(byteLength / 3) * 4;
   if (value.length !== base64Length || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return null;
   const bytes = new Uint8Array(Buffer.from(value, 'base64'));
   return bytes.length === byteLength ? bytes : null;
 }
 
+/**
+ * A stranger's claim of any 64-bit number. The Go program writes what is beyond an int64 as a negative one; all that a
+ * JavaScript integer cannot hold is held at its limit.
+ */
+const sequenceNumber = z
+  .number()
+  .nullish()
+  .transform((value) => {
+    const claimed = value ?? 0;
+    return claimed < 0 ? Number.MAX_SAFE_INTEGER : Math.min(Math.trunc(claimed), Number.MAX_SAFE_INTEGER);
+  });
+
 const metaData = z
   .object({
-    seq_number: z
-      .number()
-      .nonnegative()
-      .nullish()
-      .transform((value) => value ?? 0),
+    seq_number: sequenceNumber,
     attnets: bitVector(8),
     syncnets: bitVector(1),
   })

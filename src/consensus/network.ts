@@ -48,10 +48,15 @@ export const PREVIOUS_DIGEST_EPOCHS = 8;
 /** How long before a fork its digest is accepted: nodes announce early when their clock is ahead. */
 export const NEXT_DIGEST_EPOCHS = 2;
 
-/** The digests that count as "our network" at `epoch`: the current one, the next shortly before it, the previous for a while. */
+/**
+ * The digests that count as "our network" at `epoch`: the current one, those of the last {@link PREVIOUS_DIGEST_EPOCHS}
+ * and those of the next {@link NEXT_DIGEST_EPOCHS} epochs, however many steps that are.
+ */
 export function acceptedDigests(network: Network, epoch: number): ReadonlySet<string> {
-  const accepted = new Set([forkStepAt(network, epoch).digest]);
-  accepted.add(forkStepAt(network, epoch - PREVIOUS_DIGEST_EPOCHS).digest);
-  accepted.add(forkStepAt(network, epoch + NEXT_DIGEST_EPOCHS).digest);
+  const accepted = new Set([forkStepAt(network, epoch - PREVIOUS_DIGEST_EPOCHS).digest]);
+  for (const step of network.forkSteps) {
+    if (step.epoch > epoch - PREVIOUS_DIGEST_EPOCHS && step.epoch <= epoch + NEXT_DIGEST_EPOCHS)
+      accepted.add(step.digest);
+  }
   return accepted;
 }

@@ -41,8 +41,8 @@ export interface NodeRecord {
   readonly nextForkDigest: string | null;
 }
 
-/** An ENR is at most 300 bytes (EIP-778), 404 characters of base64url. */
-const MAX_ENR_TEXT = 512;
+/** An ENR is at most 300 bytes (EIP-778): `enr:` and 400 characters of base64url. */
+const MAX_ENR_TEXT = 404;
 
 /** Decodes and verifies an `enr:` text. Total: anything else is a failure that says why. */
 export function decodeNodeRecord(text: string): Outcome<NodeRecord> {
@@ -55,10 +55,11 @@ export function decodeNodeRecord(text: string): Outcome<NodeRecord> {
   }
 }
 
-/** Reads the fields of a verified ENR. Entries of the wrong length count as missing. */
+/** Reads the fields of a verified ENR. Entries of the wrong type or length count as missing. */
 export function readNodeRecord(enr: ENR): Outcome<NodeRecord> {
+  if (!canBeWritten(enr)) return failed('resolve', 'bad_response', 'an ENR that cannot be passed on as it was signed');
   try {
-    const field = (key: string) => enr.kvs.get(key);
+    const field = (key: string) => bytesAt(enr, key);
     const attnets = field('attnets');
     const syncnets = field('syncnets');
     const nextForkDigest = field('nfd');
@@ -84,10 +85,26 @@ export function readNodeRecord(enr: ENR): Outcome<NodeRecord> {
   }
 }
 
+/** An entry may also be an RLP list, which the types of the ENR library do not say. */
+function bytesAt({ kvs }: ENR, key: string): Uint8Array | undefined {
+  const value: unknown = kvs.get(key);
+  return value instanceof Uint8Array ? value : undefined;
+}
+
+/**
+ * A record that came in a discv5 message is written anew from its parts, with its sequence as a JavaScript number and
+ * its keys in the order of `localeCompare`. Where that is not what was signed, nobody could verify the text.
+ */
+function canBeWritten({ seq, kvs }: ENR): boolean {
+  const keys = [...kvs.keys()];
+  const ascending = keys.every((key, index) => index === 0 || (keys[index - 1] ?? '').localeCompare(key) < 0);
+  return ascending && seq <= BigInt(Number.MAX_SAFE_INTEGER);
+}
+
 function libp2pAddresses(enr: ENR): NodeAddress[] {
-  const ip4 = ipText(enr.kvs.get('ip'), 4);
-  const ip6 = ipText(enr.kvs.get('ip6'), 16);
-  const port = (key: string) => readPort(enr.kvs.get(key));
+  const ip4 = ipText(bytesAt(enr, 'ip'), 4);
+  const ip6 = ipText(bytesAt(enr, 'ip6'), 16);
+  const port = (key: string) => readPort(bytesAt(enr, key));
   const addresses: NodeAddress[] = [];
   for (const transport of ['quic', 'tcp'] as const) {
     const port4 = port(transport);
@@ -101,10 +118,10 @@ function libp2pAddresses(enr: ENR): NodeAddress[] {
 
 function discoveryAddresses(enr: ENR): { ip: string; port: number }[] {
   const addresses: { ip: string; port: number }[] = [];
-  const ip4 = ipText(enr.kvs.get('ip'), 4);
-  const ip6 = ipText(enr.kvs.get('ip6'), 16);
-  const udp = readPort(enr.kvs.get('udp'));
-  const udp6 = readPort(enr.kvs.get('udp6')) ?? udp;
+  const ip4 = ipText(bytesAt(enr, 'ip'), 4);
+  const ip6 = ipText(bytesAt(enr, 'ip6'), 16);
+  const udp = readPort(bytesAt(enr, 'udp'));
+  const udp6 = readPort(bytesAt(enr, 'udp6')) ?? udp;
   if (ip4 !== null && udp !== null) addresses.push({ ip: ip4, port: udp });
   if (ip6 !== null && udp6 !== null) addresses.push({ ip: ip6, port: udp6 });
   return addresses;
