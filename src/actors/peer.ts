@@ -56,14 +56,19 @@ export type PeerMessage =
   | { readonly type: 'dialed'; readonly nowMs: number }
   | { readonly type: 'handshaken' }
   | { readonly type: 'observed'; readonly nowMs: number; readonly epoch: number; readonly agent: string | null }
-  | { readonly type: 'failed'; readonly failure: Failure; readonly nowMs: number; readonly epochMs: number }
+  | {
+      readonly type: 'failed';
+      readonly failure: Failure;
+      /** Addresses that the visit tried; none when the peer dialled us. */
+      readonly dialed: readonly string[];
+      readonly nowMs: number;
+      readonly epochMs: number;
+    }
   /** The peer dialled us. */
   | { readonly type: 'inbound'; readonly nowMs: number; readonly epoch: number }
   | { readonly type: 'tick'; readonly epoch: number; readonly dueMs: number; readonly epochMs: number };
 
 export type PeerEffect =
-  /** Tell the world of a new peer or a newer record. */
-  | { readonly type: 'announce' }
   /** Hand its connection to the handshake stage. */
   | { readonly type: 'adopt' }
   /** Close its connection: it is being visited, or has been this epoch. */
@@ -106,15 +111,22 @@ export function dueAtMs({ phase, addresses }: PeerState): number {
   }
 }
 
+/**
+ * The addresses for the next visit. After a mismatch one at a time, since of several nobody can say which of them
+ * belongs to somebody else.
+ */
+export function addressesToDial({ addresses, lastFailure }: PeerState): readonly string[] {
+  return lastFailure?.cause === 'peer_id_mismatch' ? addresses.slice(0, 1) : addresses;
+}
+
 /** Messages that do not fit the phase change nothing: late news from a visit that has been given up, for example. */
 export function peerTransition(state: PeerState, message: PeerMessage): Step<PeerState, PeerEffect> {
+  if (state.phase.name === 'forgotten') return unchanged(state);
   switch (message.type) {
     case 'discovered':
       return onDiscovered(state, message);
     case 'due':
-      return isInFlight(state) || state.phase.name === 'forgotten'
-        ? unchanged(state)
-        : step({ ...state, phase: { name: 'dialing' } });
+      return isInFlight(state) ? unchanged(state) : step({ ...state, phase: { name: 'dialing' } });
     case 'dialed':
       return state.phase.name === 'dialing'
         ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs })
@@ -147,7 +159,7 @@ function onDiscovered(
   const dueNow =
     !isInFlight(state) &&
     (state.enr === null ? state.lastObservedEpoch < 0 : waitsForRecord(state) || (moved && state.failures > 0));
-  return step(dueNow ? { ...updated, phase: { name: 'known' }, failures: 0 } : updated, { type: 'announce' });
+  return step(dueNow ? { ...updated, phase: { name: 'known' }, failures: 0, lastFailure: null } : updated);
 }
 
 function onObserved(state: PeerState, { nowMs, epoch, agent }: Of<'observed'>): Step<PeerState, PeerEffect> {
@@ -163,26 +175,36 @@ function onObserved(state: PeerState, { nowMs, epoch, agent }: Of<'observed'>): 
   });
 }
 
-function onFailed(state: PeerState, { failure, nowMs, epochMs }: Of<'failed'>): Step<PeerState, PeerEffect> {
+function onFailed(state: PeerState, message: Of<'failed'>): Step<PeerState, PeerEffect> {
+  const { failure, nowMs, epochMs } = message;
   const failures = state.failures + 1;
-  const waitMs = backoffMs(failure.cause, failures, epochMs);
-  // One address that belongs to somebody else does not condemn the others.
-  const addresses = failure.cause === 'peer_id_mismatch' ? state.addresses.slice(1) : state.addresses;
-  const retryOther = failure.cause === 'peer_id_mismatch' && addresses.length > 0;
+  const addresses = addressesAfter(state, message);
+  const mismatch = failure.cause === 'peer_id_mismatch';
+  const waitMs = mismatch && addresses.length > 0 ? 0 : backoffMs(failure.cause, failures, epochMs);
   const phase: PeerPhase =
-    waitMs === null
-      ? { name: 'resting', untilMs: null }
-      : { name: 'backing-off', untilMs: retryOther ? nowMs : nowMs + waitMs };
+    waitMs === null ? { name: 'resting', untilMs: null } : { name: 'backing-off', untilMs: nowMs + waitMs };
   return step({ ...state, phase, addresses, failures, lastFailure: failure });
+}
+
+/** An address that was tried alone and belongs to somebody else is dropped; one that failed otherwise goes last. */
+function addressesAfter({ addresses, lastFailure }: PeerState, { failure, dialed }: Of<'failed'>): readonly string[] {
+  const [alone, another] = dialed;
+  if (alone === undefined || another !== undefined || !addresses.includes(alone)) return addresses;
+  const others = addresses.filter((address) => address !== alone);
+  if (failure.cause === 'peer_id_mismatch') return others;
+  return lastFailure?.cause === 'peer_id_mismatch' ? [...others, alone] : addresses;
 }
 
 function onTick(state: PeerState, { dueMs, epochMs, epoch }: Of<'tick'>): Step<PeerState, PeerEffect> {
   if (isInFlight(state)) return unchanged(state);
   const longSilent = dueMs - state.lastAliveMs > FORGET_AFTER_EPOCHS * epochMs;
-  if (longSilent && state.failures >= FORGET_AFTER_FAILURES) {
+  const needsRecord = state.addresses.length === 0 || waitsForRecord(state);
+  if (longSilent && (needsRecord || state.failures >= FORGET_AFTER_FAILURES)) {
     return step({ ...state, phase: { name: 'forgotten' } }, { type: 'forget' });
   }
-  if (state.phase.name !== 'resting' || state.lastObservedEpoch >= epoch) return unchanged(state);
+  // One that is still due from the last epoch keeps its place.
+  const unscheduled = state.phase.name === 'resting' && state.phase.untilMs === null;
+  if (!unscheduled || state.lastObservedEpoch >= epoch) return unchanged(state);
   return step({ ...state, phase: { name: 'resting', untilMs: dueMs } });
 }
 

@@ -20,6 +20,8 @@ import { visitTimeMs } from './schedule.ts';
 export interface Registry {
   /** Delivers a message to a peer, which is made when unknown (unless the registry is full). */
   send(peerId: string, message: PeerMessage): void;
+  /** Whether a record would be news: of an unknown peer that there is room for, or newer than what is known. */
+  wants(peerId: string, enrSequence: bigint): boolean;
   /** Starts an epoch: every resting peer becomes due at its own moment in it. */
   tick(epoch: number): void;
   /** The next due peer, now in flight, or `null` when none is due at `nowMs`. */
@@ -27,10 +29,17 @@ export interface Registry {
   /** When the next peer will be due; Infinity when none is waiting. */
   nextDueMs(): number;
   get(peerId: string): PeerState | undefined;
-  /** Records of peers that changed since the last call, and the ids of those forgotten. */
-  takeChanges(): { readonly changed: PeerState[]; readonly forgotten: string[] };
+  /** Peers whose record is to be written anew since the last call, and the ids of those forgotten. */
+  takeChanges(): RegistryChanges;
+  /** Gives back changes that could not be saved: they come again with the next call. */
+  returnChanges(changes: RegistryChanges): void;
   counts(nowMs: number): RegistryCounts;
   records(): IterableIterator<PeerState>;
+}
+
+export interface RegistryChanges {
+  readonly changed: readonly PeerState[];
+  readonly forgotten: readonly string[];
 }
 
 export interface RegistryCounts {
@@ -58,29 +67,45 @@ interface QueueEntry {
   readonly dueMs: number;
 }
 
+/** Stale queue entries are swept out when there are more than this many a peer. */
+const MAX_ENTRIES_PER_PEER = 4;
+const MIN_ENTRIES_TO_SWEEP = 1_024;
+
+const byDueTime = (a: QueueEntry, b: QueueEntry) => (a.dueMs === b.dueMs ? 0 : a.dueMs < b.dueMs ? -1 : 1);
+
 export function createRegistry({ clock, maxPeers, perform, onWake, restored = [] }: RegistryOptions): Registry {
   const records = new Map<string, PeerState>();
   const live = new Map<string, Actor<PeerState, PeerMessage>>();
   const changed = new Set<string>();
   const forgotten = new Set<string>();
   /** Entries that no longer match their peer's due time are stale and skipped. */
-  const queue = new TinyQueue<QueueEntry>([], (a, b) => (a.dueMs === b.dueMs ? 0 : a.dueMs < b.dueMs ? -1 : 1));
+  let queue = new TinyQueue<QueueEntry>([], byDueTime);
   let currentEpoch = Number.NEGATIVE_INFINITY;
   let refused = 0;
 
   for (const peer of restored) {
-    if (records.size < maxPeers) store(isInFlight(peer) ? { ...peer, phase: { name: 'known' } } : peer);
+    if (records.size < maxPeers) store(resumed(peer));
   }
   changed.clear();
 
   function store(peer: PeerState): void {
     const before = records.get(peer.peerId);
     records.set(peer.peerId, peer);
-    changed.add(peer.peerId);
+    forgotten.delete(peer.peerId);
+    if (before === undefined || !onlyRescheduled(before, peer)) changed.add(peer.peerId);
     const dueMs = dueAtMs(peer);
     if (dueMs === Number.POSITIVE_INFINITY || (before !== undefined && dueAtMs(before) === dueMs)) return;
     queue.push({ peerId: peer.peerId, dueMs });
+    if (queue.length > MIN_ENTRIES_TO_SWEEP + MAX_ENTRIES_PER_PEER * records.size) sweep();
     onWake();
+  }
+
+  function sweep(): void {
+    const entries = [...records.values()].map((peer) => ({ peerId: peer.peerId, dueMs: dueAtMs(peer) }));
+    queue = new TinyQueue(
+      entries.filter(({ dueMs }) => dueMs !== Number.POSITIVE_INFINITY),
+      byDueTime,
+    );
   }
 
   function send(peerId: string, message: PeerMessage): void {
@@ -143,6 +168,13 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
 
   return {
     send,
+    wants(peerId, enrSequence) {
+      const known = records.get(peerId);
+      if (known !== undefined) return known.enr === null || enrSequence > known.enrSequence;
+      if (records.size < maxPeers) return true;
+      refused++;
+      return false;
+    },
     tick(epoch) {
       if (epoch <= currentEpoch) return;
       currentEpoch = epoch;
@@ -166,6 +198,10 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
       forgotten.clear();
       return taken;
     },
+    returnChanges(changes) {
+      for (const { peerId } of changes.changed) if (records.has(peerId)) changed.add(peerId);
+      for (const peerId of changes.forgotten) if (!records.has(peerId)) forgotten.add(peerId);
+    },
     counts(nowMs) {
       const phases = { known: 0, dialing: 0, handshaking: 0, probing: 0, resting: 0, 'backing-off': 0, forgotten: 0 };
       let due = 0;
@@ -177,4 +213,20 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
     },
     records: () => records.values(),
   };
+}
+
+/** As an earlier run left it, but a visit that was under way is due again, and the first tick schedules the others. */
+function resumed(peer: PeerState): PeerState {
+  if (isInFlight(peer)) return { ...peer, phase: { name: 'known' } };
+  return peer.phase.name === 'resting' ? { ...peer, phase: { name: 'resting', untilMs: null } } : peer;
+}
+
+/** When a resting peer is due next is not kept, or every tick would write every peer. */
+function onlyRescheduled(before: PeerState, after: PeerState): boolean {
+  return (
+    before.phase.name === 'resting' &&
+    after.phase.name === 'resting' &&
+    before.lastObservedEpoch === after.lastObservedEpoch &&
+    before.enrSequence === after.enrSequence
+  );
 }

@@ -76,7 +76,14 @@ export interface SentryProgram {
   stop(): Promise<void>;
 }
 
-const LIMITS: SentryLimits = { visits: 256, inboundVisits: 64, crawlers: 16, peers: 100_000, visitMs: 60_000 };
+const LIMITS: SentryLimits = {
+  visits: 256,
+  inboundVisits: 64,
+  crawlers: 16,
+  heard: 1_024,
+  peers: 100_000,
+  visitMs: 60_000,
+};
 const TIMEOUT_MS = { dial: 10_000, request: 10_000, hello: 5_000, discovery: 30_000 } as const;
 const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
 const CRAWL_EVERY_EPOCHS = 4;
@@ -184,8 +191,13 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   );
 
   async function savePeers(): Promise<void> {
-    const { changed, forgotten } = crawler.registry.takeChanges();
-    await peers.save(changed, forgotten);
+    const changes = crawler.registry.takeChanges();
+    try {
+      await peers.save(changes.changed, changes.forgotten);
+    } catch (error) {
+      crawler.registry.returnChanges(changes);
+      throw error;
+    }
   }
 
   const happenings = new Subject<Happening>();

@@ -1,6 +1,7 @@
-import { catchError, map, type Observable, type OperatorFunction, of, timeout } from 'rxjs';
+import { map, type OperatorFunction } from 'rxjs';
 import { failed, type Outcome } from '../consensus/failure.ts';
 import type { StageLimits } from './dial.ts';
+import { answerWithin } from './flow/answer-within.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
 import type { Discovery, NeighbourAnswer } from './ports/discovery.ts';
 
@@ -19,15 +20,11 @@ export type DiscoveryStage = OperatorFunction<DiscoveryTarget, DiscoveryAnswer>;
 
 /** Reads the buckets of each target over discv5 and passes on what they hold. */
 export function discovery(port: Pick<Discovery, 'neighbours'>, limits: StageLimits): DiscoveryStage {
-  const { timeoutMs, scheduler } = limits;
-  const answerOf = (target: DiscoveryTarget): Observable<DiscoveryAnswer> =>
-    port.neighbours(target.enr).pipe(
-      timeout({ first: timeoutMs, scheduler, with: () => of(failed<NeighbourAnswer>('resolve', 'timeout')) }),
-      catchError((error: unknown) => of(failed<NeighbourAnswer>('resolve', 'unknown', String(error)))),
-      map((answer) => ({ target, answer })),
-    );
-  return mergeBounded(answerOf, {
-    ...limits,
-    onOverflow: (target) => ({ target, answer: failed('resolve', 'resource_limited') }),
-  });
+  return mergeBounded(
+    (target: DiscoveryTarget) =>
+      answerWithin(() => port.neighbours(target.enr), { ...limits, stage: 'resolve' }).pipe(
+        map((answer) => ({ target, answer })),
+      ),
+    { ...limits, onOverflow: (target) => ({ target, answer: failed('resolve', 'resource_limited') }) },
+  );
 }

@@ -5,7 +5,7 @@ import type { PullSource } from './flow/pull.ts';
 
 /** What a finished crawl round covered. */
 export interface Coverage {
-  /** Distinct nodes heard of. */
+  /** Distinct nodes heard of, those included that do not say where their discv5 listens and cannot be asked. */
   readonly seen: number;
   readonly answered: number;
   /** Nodes that did not answer. */
@@ -16,7 +16,7 @@ export interface Coverage {
   readonly otherDigests: Readonly<Record<string, number>>;
   readonly startedMs: number;
   readonly endedMs: number;
-  /** Nodes left out because the frontier was full. */
+  /** Times that a node was left out because the frontier was full. */
   readonly dropped: number;
 }
 
@@ -26,7 +26,7 @@ export interface Coverage {
  */
 export interface Frontier extends PullSource<DiscoveryTarget> {
   startRound(seeds: readonly DiscoveryTarget[], nowMs: number): boolean;
-  /** Takes in a node, if the running round has not met it; between rounds it waits for the next. */
+  /** Takes in a node, if the running round has not met it. Between rounds nothing is taken in. */
   add(record: NodeRecord): void;
   answered(answer: DiscoveryAnswer, nowMs: number): void;
   readonly running: boolean;
@@ -49,19 +49,24 @@ export function createFrontier(limits: { maxNodes: number; isOurs: (record: Node
   let tally = { answered: 0, silent: 0, ours: 0, dropped: 0, asking: 0, startedMs: 0 };
   let running = false;
 
-  function enqueue(target: DiscoveryTarget): void {
-    if (met.has(target.nodeId)) return;
+  /** False when the node was met before, or there is no room for it. */
+  function meet(nodeId: string): boolean {
+    if (met.has(nodeId)) return false;
     if (met.size >= maxNodes) {
       tally.dropped++;
-      return;
+      return false;
     }
-    met.add(target.nodeId);
+    met.add(nodeId);
+    return true;
+  }
+
+  function enqueue(target: DiscoveryTarget): void {
     queue.push(target);
     wake.next();
   }
 
   function count(record: NodeRecord): void {
-    if (counted.has(record.nodeId) || counted.size >= maxNodes) return;
+    if (counted.has(record.nodeId) || !met.has(record.nodeId)) return;
     counted.add(record.nodeId);
     if (isOurs(record)) {
       tally.ours++;
@@ -97,15 +102,15 @@ export function createFrontier(limits: { maxNodes: number; isOurs: (record: Node
       counted.clear();
       otherDigests.clear();
       tally = { answered: 0, silent: 0, ours: 0, dropped: 0, asking: 0, startedMs: nowMs };
-      for (const seed of seeds) enqueue(seed);
+      for (const seed of seeds) if (meet(seed.nodeId)) enqueue(seed);
       endWhenDone(nowMs);
       return true;
     },
     add(record) {
       if (!running) return;
-      count(record);
       // Only a node that says where its discv5 listens can be asked.
-      if (record.udp.length > 0) enqueue({ nodeId: record.nodeId, enr: record.enr });
+      if (meet(record.nodeId) && record.udp.length > 0) enqueue({ nodeId: record.nodeId, enr: record.enr });
+      count(record);
     },
     take() {
       const target = queue.shift();

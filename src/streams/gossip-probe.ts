@@ -59,7 +59,7 @@ export function gossipProbe(options: GossipProbeOptions): Stage<GreetedVisit, Ob
     ...options,
     onOverflow: (visit) => {
       visit.link.hangUp(GOODBYE.clientShutdown);
-      return visitFailed(visit.peerId, failure('subscriptions', 'resource_limited'), visit.agent);
+      return visitFailed(visit, failure('subscriptions', 'resource_limited'), visit.agent);
     },
   });
 }
@@ -93,7 +93,7 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
     );
   }).pipe(
     catchError((error: unknown) =>
-      of(visitFailed(visit.peerId, failure('subscriptions', 'unknown', String(error)), visit.agent)),
+      of(visitFailed(visit, failure('subscriptions', 'unknown', String(error)), visit.agent)),
     ),
     finalize(() => link.hangUp(GOODBYE.clientShutdown)),
   );
@@ -125,7 +125,7 @@ function conclude(
   if (silent && visit.status === null && visit.metaData === null) {
     // The first thing that went wrong tells more than the silence that followed.
     return visitFailed(
-      visit.peerId,
+      visit,
       visit.missing.find(({ stage }) => stage === 'status') ?? subscriptionsMissing,
       visit.agent,
     );

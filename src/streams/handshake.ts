@@ -1,7 +1,8 @@
-import { catchError, combineLatest, concatMap, map, type Observable, of, race, take, timeout } from 'rxjs';
-import type { Status } from '../consensus/containers.ts';
-import { type Failure, failed, failure, type Outcome, type Stage as VisitStage } from '../consensus/failure.ts';
+import { combineLatest, concatMap, map, type Observable, of, race } from 'rxjs';
+import type { MetaData, Status } from '../consensus/containers.ts';
+import { failed, failure, type Outcome, type Stage as VisitStage } from '../consensus/failure.ts';
 import type { StageLimits } from './dial.ts';
+import { answerWithin } from './flow/answer-within.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
 import { GOODBYE, type PeerLink } from './ports/peer-link.ts';
 import {
@@ -29,32 +30,34 @@ export function handshake(options: HandshakeOptions): Stage<ConnectedVisit, Gree
     ...options,
     onOverflow: (visit) => {
       visit.link.hangUp(GOODBYE.clientShutdown);
-      return visitFailed(visit.peerId, failure('status', 'resource_limited'));
+      return visitFailed(visit, failure('status', 'resource_limited'));
     },
   });
 }
 
 function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<VisitOutcome<GreetedVisit>> {
   const { link } = visit;
-  const identity$ = bounded(link.identify(), link, 'identify', options);
-  const exchange$ = bounded(link.status(options.ownStatus()), link, 'status', options).pipe(
-    concatMap((status) =>
-      isForeign(status, options)
-        ? of({ status, metaData: failed('metadata', 'cancelled') })
-        : bounded(link.metaData(), link, 'metadata', options).pipe(map((metaData) => ({ status, metaData }))),
-    ),
+  const own = options.ownStatus();
+  const identity$ = ask(() => link.identify(), link, 'identify', options);
+  const exchange$ = ask(() => link.status(own), link, 'status', options).pipe(
+    concatMap((status) => {
+      // Judged once: the accepted digests may change before the visit ends.
+      const digest = status.ok ? status.value.forkDigest : null;
+      const foreignDigest = digest === null || options.acceptedDigests().has(digest) ? null : digest;
+      return foreignDigest !== null
+        ? of({ status, foreignDigest, metaData: failed<MetaData>('metadata', 'cancelled') })
+        : ask(() => link.metaData(), link, 'metadata', options).pipe(
+            map((metaData) => ({ status, foreignDigest: null, metaData })),
+          );
+    }),
   );
 
   return combineLatest([identity$, exchange$]).pipe(
-    map(([identity, { status, metaData }]) => {
+    map(([identity, { status, foreignDigest, metaData }]) => {
       const agent = identity.ok ? identity.value.agent : null;
-      if (status.ok && isForeign(status, options)) {
+      if (foreignDigest !== null) {
         link.hangUp(GOODBYE.irrelevantNetwork);
-        return visitFailed(
-          visit.peerId,
-          failure('status', 'wrong_fork', `fork digest ${status.value.forkDigest}`),
-          agent,
-        );
+        return visitFailed(visit, failure('status', 'wrong_fork', `fork digest ${foreignDigest}`), agent);
       }
       return visitSucceeded({
         ...visit,
@@ -67,27 +70,15 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
   );
 }
 
-function isForeign(status: Outcome<Status>, { acceptedDigests }: HandshakeOptions): boolean {
-  return status.ok && !acceptedDigests().has(status.value.forkDigest);
-}
-
 /** One answer of the peer, its closing of the connection, or the end of our patience, whichever comes first. */
-function bounded<T>(
-  answer$: Observable<Outcome<T>>,
+function ask<T>(
+  question: () => Observable<Outcome<T>>,
   link: PeerLink,
   stage: VisitStage,
-  { timeoutMs, scheduler }: StageLimits,
+  limits: StageLimits,
 ): Observable<Outcome<T>> {
-  const closed$ = link.closed$.pipe(map((reason: Failure) => failed<T>(stage, reason.cause, reason.detail)));
-  return race(answer$, closed$).pipe(
-    take(1),
-    timeout({
-      first: timeoutMs,
-      scheduler,
-      with: () => of(failed<T>(stage, 'timeout', `no answer in ${timeoutMs} ms`)),
-    }),
-    catchError((error: unknown) => of(failed<T>(stage, 'unknown', String(error)))),
-  );
+  const closed$ = link.closed$.pipe(map(({ cause, detail }) => failed<T>(stage, cause, detail)));
+  return answerWithin(() => race(question(), closed$), { ...limits, stage });
 }
 
 function learnt<T>(outcome: Outcome<T>): T | null {

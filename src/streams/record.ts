@@ -30,14 +30,16 @@ export function record<T extends Recordable>(
   log: Pick<EventLog, 'append'>,
   { batchMs, batchSize, scheduler }: RecordOptions,
 ): OperatorFunction<T, Recorded<T>> {
-  const append = (items: readonly T[]) =>
-    defer(() => log.append(items.flatMap(({ entries }) => entries))).pipe(
+  const append = (items: readonly T[]) => {
+    const entries = items.flatMap((item) => item.entries);
+    return defer(() => (entries.length === 0 ? of(undefined) : log.append(entries))).pipe(
       map(() => null),
       catchError((error: unknown) =>
         of(failure('record', 'resource_limited', error instanceof Error ? error.message : String(error))),
       ),
       map((outcome) => items.map((item) => ({ item, failure: outcome }))),
     );
+  };
   return (source) =>
     source.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(append), concatAll());
 }

@@ -6,15 +6,20 @@ import type { PeerLink } from './ports/peer-link.ts';
 
 /** A visit on its way through the pipeline: each stage adds what it learnt. */
 
-export interface DueVisit {
+/** Which visit to which peer: a peer whose visit was given up may be visited again before the late answer comes. */
+export interface VisitKey {
   readonly peerId: string;
+  /** Number of the visit. A stage passes it on as it came. */
+  readonly lease: number;
+}
+
+export interface DueVisit extends VisitKey {
   readonly enr: string | null;
   /** Multiaddrs, most preferred first. */
   readonly addresses: readonly string[];
 }
 
-export interface ConnectedVisit {
-  readonly peerId: string;
+export interface ConnectedVisit extends VisitKey {
   readonly enr: string | null;
   readonly link: PeerLink;
 }
@@ -45,8 +50,7 @@ export interface Observation extends Omit<GreetedVisit, 'link'> {
 }
 
 /** A visit that ended early. */
-export interface VisitFailure {
-  readonly peerId: string;
+export interface VisitFailure extends VisitKey {
   readonly failure: Failure;
   /** Known when the peer got as far as identify. */
   readonly agent?: string | null;
@@ -63,6 +67,10 @@ export function visitSucceeded<T>(value: T): VisitOutcome<T> {
   return { ok: true, value };
 }
 
-export function visitFailed(peerId: string, failure: Failure, agent: string | null = null): VisitOutcome<never> {
-  return { ok: false, value: agent === null ? { peerId, failure } : { peerId, failure, agent } };
+export function visitFailed(
+  { peerId, lease }: VisitKey,
+  failure: Failure,
+  agent: string | null = null,
+): VisitOutcome<never> {
+  return { ok: false, value: agent === null ? { peerId, lease, failure } : { peerId, lease, failure, agent } };
 }

@@ -169,7 +169,7 @@ function listeningGossip(topics: readonly string[]) {
 
 async function connect(
   node: Libp2p,
-  { peerId, addresses }: DueVisit,
+  { peerId, addresses }: Omit<DueVisit, 'lease'>,
   linkOf: (connection: Connection) => PeerLink,
   signal: AbortSignal,
 ): Promise<Outcome<PeerLink>> {

@@ -1,6 +1,9 @@
 import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import type { Slots } from './slots.ts';
 
+/** Timers of the platform do not run longer; one that fires early is set again. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Something that hands out items one by one, each at or after its time. */
 export interface PullSource<T> {
   /** The next item due at `nowMs`, or `null`. */
@@ -51,7 +54,7 @@ export function pull<T>(source: PullSource<T>, slots: Slots, scheduler: Schedule
       timer = undefined;
       timerDueMs = dueMs;
       if (subscriber.closed || dueMs === Number.POSITIVE_INFINITY || slots.taken >= slots.limit) return;
-      timer = scheduler.schedule(onTimer, Math.max(0, dueMs - scheduler.now()));
+      timer = scheduler.schedule(onTimer, Math.min(Math.max(0, dueMs - scheduler.now()), MAX_TIMER_MS));
     };
 
     subscriber.add(slots.freed$.subscribe(handOut));

@@ -10,7 +10,7 @@ export const GOODBYE = { clientShutdown: 1n, irrelevantNetwork: 2n, fault: 3n, t
 /** Opens connections to peers. */
 export interface Dialer {
   /** Emits once and completes; unsubscribing gives up the attempt. Never errors. */
-  dial(visit: DueVisit): Observable<Outcome<PeerLink>>;
+  dial(peer: Omit<DueVisit, 'lease'>): Observable<Outcome<PeerLink>>;
   /** Connections that peers have opened to us. */
   readonly inbound$: Observable<PeerLink>;
 }

@@ -1,0 +1,178 @@
+import { filter, ignoreElements, map, merge, type Observable, type SchedulerLike, tap } from 'rxjs';
+import type { Registry } from '../actors/registry.ts';
+import type { Failure } from '../consensus/failure.ts';
+import { acceptedDigests, type Network } from '../consensus/network.ts';
+import { decodeNodeRecord, multiaddrText, type NodeRecord } from '../consensus/node-record.ts';
+import type { DiscoveryStage, DiscoveryTarget } from './discovery.ts';
+import { discoveredEntry, type EventSource } from './events-of.ts';
+import { pull } from './flow/pull.ts';
+import { createSlots } from './flow/slots.ts';
+import { type Coverage, createFrontier } from './frontier.ts';
+import type { Discovery } from './ports/discovery.ts';
+import type { EventLog, LogEntry } from './ports/event-log.ts';
+import { type RecordOptions, record } from './record.ts';
+
+export interface CrawlPorts {
+  readonly heard$: Discovery['heard$'];
+  readonly log: Pick<EventLog, 'append'>;
+}
+
+export interface CrawlLimits {
+  /** Nodes asked for their buckets at a time. */
+  readonly crawlers: number;
+  /** Nodes met in one crawl round. */
+  readonly peers: number;
+  /** Nodes that came to us unasked and wait for their announcement to be durable; others are dropped and counted. */
+  readonly heard: number;
+}
+
+export interface CrawlOptions {
+  readonly network: Network;
+  readonly source: EventSource;
+  readonly limits: CrawlLimits;
+  readonly record: RecordOptions;
+  /** A new round begins every so many epochs, if the last has ended. */
+  readonly crawlEveryEpochs: number;
+  /** Our own peer id: our record comes back from the DHT. */
+  readonly ownPeerId: string;
+  readonly scheduler: SchedulerLike;
+}
+
+export interface CrawlStats {
+  readonly asking: number;
+  readonly waitingToAsk: number;
+  readonly lastRound: Coverage | null;
+  /** Nodes that came to us unasked and were dropped because too many waited. */
+  readonly heardDropped: number;
+}
+
+export interface Crawl {
+  /** Rounds as they end. Subscribing starts the asking, unsubscribing stops it. */
+  readonly rounds$: Observable<Coverage>;
+  /** Begins a round in this epoch, when it is time for one. */
+  beginEpoch(epoch: number): void;
+  stats(): CrawlStats;
+}
+
+/** A round is seeded with the bootnodes and this many of the peers already known; their buckets hold the others. */
+const MAX_SEEDS = 64;
+
+/** New peers and newer records, with the entries that announce them. */
+interface News {
+  readonly records: readonly NodeRecord[];
+  readonly entries: readonly LogEntry[];
+}
+
+/**
+ * Fills the registry: walks the DHT in rounds and listens to who comes by. A peer enters the registry when its
+ * announcement is durable; one whose announcement failed is announced when it is met again.
+ */
+export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Registry, options: CrawlOptions): Crawl {
+  const { network, source, limits, scheduler, ownPeerId } = options;
+  const crawlSlots = createSlots(limits.crawlers);
+  const heardSlots = createSlots(limits.heard);
+  const bootnodes = network.bootnodes.flatMap(targetOf);
+  /** Records whose announcement is on its way to the log: met again meanwhile, they are not announced twice. */
+  const announcing = new Set<string>();
+  let heardDropped = 0;
+  let nextRoundEpoch = Number.NEGATIVE_INFINITY;
+  let epoch = source.clock.epochAt(scheduler.now());
+  let lastRound: Coverage | null = null;
+
+  const isOurs = ({ eth2 }: NodeRecord) => eth2 !== null && acceptedDigests(network, epoch).has(eth2.forkDigest);
+  const frontier = createFrontier({ maxNodes: limits.peers, isOurs });
+
+  /** Gives records to the frontier, and holds those that are news until `settle`. */
+  function meet(met: readonly NodeRecord[]): News {
+    const records = met.filter((node) => {
+      if (node.peerId === ownPeerId) return false;
+      frontier.add(node);
+      if (!isOurs(node) || announcing.has(node.enr) || !registry.wants(node.peerId, node.sequence)) return false;
+      announcing.add(node.enr);
+      return true;
+    });
+    const nowMs = scheduler.now();
+    return { records, entries: records.map((node) => discoveredEntry(node, nowMs, source)) };
+  }
+
+  function settle({ records }: News, failure: Failure | null): void {
+    const nowMs = scheduler.now();
+    for (const { peerId, enr, sequence: enrSequence, addresses } of records) {
+      announcing.delete(enr);
+      if (failure !== null) continue;
+      registry.send(peerId, {
+        type: 'discovered',
+        enr,
+        enrSequence,
+        addresses: addresses.map(multiaddrText),
+        nowMs,
+      });
+    }
+  }
+
+  /** Asks nodes for their buckets, bounded by slots, until the round has met everybody. */
+  const asking$ = pull(frontier, crawlSlots, scheduler).pipe(
+    discovery,
+    map((answered) => ({ answered, ...meet(answered.answer.ok ? answered.answer.value.records : []) })),
+    record(ports.log, options.record),
+    tap(({ item, failure }) => {
+      settle(item, failure);
+      crawlSlots.release();
+      frontier.answered(item.answered, scheduler.now());
+    }),
+    ignoreElements(),
+  );
+
+  const listening$ = ports.heard$.pipe(
+    filter(() => {
+      const admitted = heardSlots.tryTake();
+      if (!admitted) heardDropped++;
+      return admitted;
+    }),
+    map((node) => meet([node])),
+    filter(({ entries }) => {
+      if (entries.length === 0) heardSlots.release();
+      return entries.length > 0;
+    }),
+    record(ports.log, options.record),
+    tap(({ item, failure }) => {
+      settle(item, failure);
+      heardSlots.release();
+    }),
+    ignoreElements(),
+  );
+
+  const ended$ = frontier.rounds$.pipe(
+    tap((coverage) => {
+      lastRound = coverage;
+      if (coverage.answered === 0) nextRoundEpoch = epoch + 1;
+    }),
+  );
+
+  function seeds(): DiscoveryTarget[] {
+    const known: DiscoveryTarget[] = [];
+    for (const { enr, failures } of registry.records()) {
+      if (known.length >= MAX_SEEDS) break;
+      if (enr !== null && failures === 0) known.push(...targetOf(enr));
+    }
+    return [...bootnodes, ...known];
+  }
+
+  return {
+    // Who listens for the end of rounds does so before one starts.
+    rounds$: merge(ended$, asking$, listening$),
+    beginEpoch(begun) {
+      epoch = begun;
+      if (frontier.running || begun < nextRoundEpoch) return;
+      // A round without anybody to ask ends at once, and then says itself when the next one is.
+      nextRoundEpoch = begun + options.crawlEveryEpochs;
+      frontier.startRound(seeds(), scheduler.now());
+    },
+    stats: () => ({ asking: crawlSlots.taken, waitingToAsk: frontier.waiting, lastRound, heardDropped }),
+  };
+}
+
+function targetOf(enr: string): DiscoveryTarget[] {
+  const decoded = decodeNodeRecord(enr);
+  return decoded.ok ? [{ nodeId: decoded.value.nodeId, enr }] : [];
+}
