@@ -2,7 +2,7 @@ import { sha256, uint64 } from './bytes.ts';
 
 /** What a node's id decides for it: its long-lived attestation subnets and its custody groups. */
 
-const SUBNET_COUNT = 64;
+export const SUBNET_COUNT = 64;
 const SUBNETS_PER_NODE = 2;
 const EPOCHS_PER_SUBSCRIPTION = 256;
 const SHUFFLE_ROUNDS = 90;
@@ -15,6 +15,12 @@ export function longLivedSubnets(nodeId: string, epoch: number): number[] {
   const period = Math.floor((epoch + rotationOffset(nodeId)) / EPOCHS_PER_SUBSCRIPTION);
   const first = shuffledIndex(prefix, SUBNET_COUNT, sha256(uint64(BigInt(period))));
   return Array.from({ length: SUBNETS_PER_NODE }, (_, index) => (first + index) % SUBNET_COUNT);
+}
+
+/** Lighthouse's own rule since v6 (PR 6146): the prefix itself, unshuffled, and the same for ever. */
+export function prefixSubnets(nodeId: string): number[] {
+  const prefix = Number.parseInt(nodeId.slice(0, 2), 16) >> 2;
+  return Array.from({ length: SUBNETS_PER_NODE }, (_, index) => (prefix + index) % SUBNET_COUNT);
 }
 
 /** Epochs from `epoch` until the node's long-lived subnets change, at least 1. */

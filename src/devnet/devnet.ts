@@ -1,16 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AddressBlock, claimAddressBlock, MAX_NODES } from './addresses.ts';
+import { type AddressBlock, claimAddressBlock, hasIp6Loopback, MAX_NODES } from './addresses.ts';
 import { type DevnetClock, slotAt, slots } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
+import { endpointsOf } from './endpoints.ts';
 import { type Host, startHost } from './host.ts';
 import { installNativeRecordCrypto } from './native-crypto.ts';
-import { drawNeighbours } from './neighbours.ts';
+import { acquaintances } from './neighbours.ts';
 import { type DevnetFile, describeNetwork, writeNetworkFile } from './network-file.ts';
-import { type SimulatedNode, simulateNode } from './node.ts';
+import { type NodeOptions, type SimulatedNode, simulateNode } from './node.ts';
 import type { Problem } from './peers.ts';
 import { createRecord, presenceAt } from './record.ts';
-import { type ForkSchedule, fuluSchedule } from './schedule.ts';
+import { type ForkPlan, type ForkSchedule, fuluSchedule, withForks } from './schedule.ts';
 import { openSubscriptionLog } from './subscription-log.ts';
 import { drawTruth, type NodeTruth } from './truth.ts';
 
@@ -26,6 +27,10 @@ export interface DevnetOptions {
   readonly recordSubscriptions?: boolean;
   /** Forks and blob parameters by epoch; the devnet begins in epoch 10. */
   readonly schedule?: ForkSchedule;
+  /** Changes of the fork digest besides, each at an epoch after the first. */
+  readonly forkIn?: ForkPlan;
+  /** Whether there are nodes of every kind, faulty ones among them; by default from 100 nodes on. */
+  readonly faults?: boolean;
   /** Told of what goes wrong with a peer. */
   readonly onProblem?: (problem: Problem) => void;
 }
@@ -40,6 +45,8 @@ export interface Devnet {
 /** The network has finalised, and clients that look back find epochs to look at. */
 export const FIRST_EPOCH = 10;
 const DEFAULT_ACTIVE_VALIDATORS = 1_000_000;
+/** With fewer nodes there would be too many odd ones among them. */
+const MIN_MIXED_NODES = 100;
 
 /**
  * Starts a network of simulated beacon nodes on loopback. Who they are and what their validators do follows from the
@@ -48,12 +55,14 @@ const DEFAULT_ACTIVE_VALIDATORS = 1_000_000;
  */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const { nodes: count, seed, slotMs, dir, recordSubscriptions = false, onProblem = () => undefined } = options;
-  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, schedule = fuluSchedule(seed) } = options;
+  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, faults: mixed = count >= MIN_MIXED_NODES } = options;
   if (!Number.isInteger(count) || count < 1 || count > MAX_NODES) {
     throw new RangeError(`a devnet has 1 to ${MAX_NODES} nodes, not ${count}`);
   }
+  const schedule = planForks(options.schedule ?? fuluSchedule(seed), options.forkIn);
   installNativeRecordCrypto();
-  const truths = drawTruth({ nodes: count, seed, activeValidators, firstEpoch: FIRST_EPOCH });
+  const drawn = drawTruth({ nodes: count, seed, activeValidators, firstEpoch: FIRST_EPOCH, mixed });
+  const truths = mixed && !(await hasIp6Loopback()) ? drawn.map(withoutIp6) : drawn;
 
   // What has been started is stopped in reverse, on request or when a later step fails.
   const started = new AsyncDisposableStack();
@@ -69,16 +78,17 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
     if (log !== undefined) started.defer(() => log.close());
     const clock: DevnetClock = { slotMs, genesisTimeMs: Date.now() - FIRST_EPOCH * SLOTS_PER_EPOCH * slotMs };
     const nodes: SimulatedNode[] = [];
+    const nodeIds = new Set(truths.map((truth) => truth.nodeId));
+    const isStranger = (nodeId: string) => !nodeIds.has(nodeId);
     started.defer(() => {
       for (const node of nodes) node.retire();
     });
     for (const host of hosts) {
-      nodes.push(
-        await simulateNode({ ...host, schedule, clock, onProblem, onSubnets: (...change) => log?.write(...change) }),
-      );
+      const onSubnets: NodeOptions['onSubnets'] = (...change) => log?.write(...change);
+      nodes.push(await simulateNode({ ...host, schedule, clock, isStranger, onProblem, onSubnets }));
     }
 
-    const neighbours = drawNeighbours(count, seed);
+    const neighbours = acquaintances(truths, seed);
     const introduce = (newcomers: ReadonlySet<SimulatedNode>) => {
       for (const [index, known] of neighbours.entries()) {
         for (const other of known.map((neighbour) => nodes[neighbour])) {
@@ -128,7 +138,22 @@ interface StartedHost {
 }
 
 async function startOn(block: AddressBlock, truth: NodeTruth, schedule: ForkSchedule): Promise<StartedHost> {
-  const address = { host: block.host(truth.index), port: block.port };
-  const record = createRecord(truth, presenceAt(truth, schedule, FIRST_EPOCH), address);
-  return { truth, record, host: await startHost(truth, record) };
+  const endpoints = await endpointsOf(truth, truth.index, block);
+  const record = createRecord(truth, presenceAt(truth, schedule, FIRST_EPOCH), endpoints);
+  return { truth, record, host: await startHost({ truth, record, endpoints, block }) };
+}
+
+/** @throws RangeError for a fork that is not ahead */
+function planForks(schedule: ForkSchedule, plan: ForkPlan = {}): ForkSchedule {
+  for (const [name, epoch] of Object.entries(plan)) {
+    if (!Number.isInteger(epoch) || epoch <= FIRST_EPOCH) {
+      throw new RangeError(`${name} must be an epoch after ${FIRST_EPOCH}, in which a devnet begins, not ${epoch}`);
+    }
+  }
+  return withForks(schedule, plan);
+}
+
+/** On a machine without IPv6 such nodes are as the others. */
+function withoutIp6(truth: NodeTruth): NodeTruth {
+  return truth.reach === 'ipv6-only' || truth.reach === 'dual-stack' ? { ...truth, reach: 'tcp' } : truth;
 }

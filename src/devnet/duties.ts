@@ -70,7 +70,7 @@ export function syncSubnetsOf({ seed, index, validators, activeValidators }: Dut
 }
 
 /** Slots before the duty slot at which these clients subscribe. */
-const LEAD_SLOTS = { Lighthouse: 1, Grandine: 1, Lodestar: 2, Nimbus: 3 } as const;
+const LEAD_SLOTS = { Lighthouse: 1, Grandine: 1, Caplin: 1, Lodestar: 2, Nimbus: 3 } as const;
 
 /**
  * The first slot during which a client is subscribed for a duty; it leaves after the duty slot. Prysm holds what its

@@ -1,12 +1,13 @@
 import { uint64 } from './bytes.ts';
 import { encodeMetaData, encodeStatus, METADATA_BYTES, STATUS_BYTES, UINT64_BYTES } from './chain.ts';
-import type { ClientProfile } from './clients.ts';
+import type { ClientName, ClientProfile } from './clients.ts';
 import type { Presence } from './record.ts';
 import type { Answer, Method } from './reqresp.ts';
 import type { ForkSchedule } from './schedule.ts';
 
 /** What a node says of itself at this moment. */
 export interface Self {
+  readonly client: ClientName;
   readonly schedule: ForkSchedule;
   readonly custodyGroupCount: number;
   slot(): number;

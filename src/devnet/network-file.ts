@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { type DevnetClock, slotAt } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
+import type { Behaviour } from './faults.ts';
+import { BOOTNODES, type Reach, type Trait } from './kinds.ts';
 import type { SimulatedNode } from './node.ts';
 import { type BlobParameters, type Fork, type ForkSchedule, forkDigest } from './schedule.ts';
 
@@ -29,16 +31,15 @@ export interface DevnetNode {
   readonly stake_eth: number;
   readonly custody_group_count: number;
   readonly long_lived_subnets: readonly number[];
-  readonly behaviour: 'honest';
+  readonly behaviour: Behaviour;
   readonly city: string;
   readonly country: string;
   readonly asn: number;
   readonly node_id: string;
   readonly agent: string;
+  readonly reach: Reach;
+  readonly traits: readonly Trait[];
 }
-
-/** So many nodes are named as bootnodes. */
-const BOOTNODES = 3;
 
 export interface NetworkParts {
   readonly clock: DevnetClock;
@@ -70,7 +71,10 @@ function describeNode(node: SimulatedNode): DevnetNode {
   return {
     peer_id: truth.peerId,
     enr: record.encodeTxt(),
-    multiaddrs: [`${record.getLocationMultiaddr('tcp4')}/p2p/${truth.peerId}`],
+    multiaddrs: LOCATIONS.flatMap((location) => {
+      const address = record.getLocationMultiaddr(location);
+      return address === undefined ? [] : [`${address}/p2p/${truth.peerId}`];
+    }),
     client: truth.client,
     validators: truth.validators,
     stake_eth: truth.stakeEth,
@@ -80,8 +84,13 @@ function describeNode(node: SimulatedNode): DevnetNode {
     ...truth.place,
     node_id: truth.nodeId,
     agent: truth.agent,
+    reach: truth.reach,
+    traits: truth.traits,
   };
 }
+
+/** Where libp2p may listen, as its record says. */
+const LOCATIONS = ['tcp4', 'quic4', 'tcp6', 'quic6'] as const;
 
 /** Replaces the file in one step, so that a reader sees the old truth or the new one and never half of either. */
 export async function writeNetworkFile(path: string, network: DevnetFile): Promise<void> {

@@ -1,11 +1,11 @@
 import type { ENR, SignableENR } from '@chainsafe/enr';
-import { CLIENTS } from './clients.ts';
 import { type DevnetClock, slotAt } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
 import type { Host } from './host.ts';
 import { type Problem, receivePeers } from './peers.ts';
 import { presenceAt, publishedRecord, updateRecord } from './record.ts';
-import type { ForkSchedule } from './schedule.ts';
+import { type ForkSchedule, foreignSchedule, forkDigest } from './schedule.ts';
+import { seekPeers } from './seeker.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 import type { NodeTruth } from './truth.ts';
 
@@ -15,6 +15,8 @@ export interface NodeOptions {
   readonly clock: DevnetClock;
   readonly host: Host;
   readonly record: SignableENR;
+  /** Whether a node id is that of nobody in this devnet. */
+  readonly isStranger: (nodeId: string) => boolean;
   readonly onProblem: (problem: Problem) => void;
   /** Called when the attestation subnets that the node is subscribed to have changed. */
   readonly onSubnets: (truth: NodeTruth, subnets: readonly number[]) => void;
@@ -33,13 +35,16 @@ export interface SimulatedNode {
   retire(): void;
 }
 
+/** From this length of a slot on, an epoch is long enough for clients' real quotas of requests. */
+const UNHURRIED_SLOT_MS = 250;
+
 /** Makes a beacon node of a host: it serves, it follows its duties, and it treats diallers as its client does. */
 export async function simulateNode(options: NodeOptions): Promise<SimulatedNode> {
-  const { truth, schedule, clock, host, record, onProblem, onSubnets } = options;
-  const { pubsub } = host.libp2p.services;
-  const profile = CLIENTS[truth.client];
+  const { truth, schedule, clock, host, record, isStranger, onProblem, onSubnets } = options;
+  const pubsub = host.libp2p?.pubsub;
   const subscriptionsAt = subscriptionsOf(truth, schedule);
   const currentSlot = () => slotAt(clock, Date.now());
+  const duties = new DisposableStack();
 
   let epoch = Math.floor(currentSlot() / SLOTS_PER_EPOCH);
   let presence = presenceAt(truth, schedule, epoch);
@@ -48,18 +53,35 @@ export async function simulateNode(options: NodeOptions): Promise<SimulatedNode>
   let topics: ReadonlySet<string> = new Set();
   let subnets = '';
 
-  const stopReceiving = await receivePeers({
-    libp2p: host.libp2p,
-    profile,
-    onProblem,
-    self: {
-      schedule,
-      custodyGroupCount: truth.custodyGroupCount,
-      slot: currentSlot,
-      presence: () => presence,
-      metaDataSequence: () => metaDataSequence,
-    },
-  });
+  if (host.libp2p !== null) {
+    const { libp2p } = host.libp2p;
+    const stopReceiving = await receivePeers({
+      libp2p,
+      behaviour: truth.behaviour,
+      pace: Math.min(1, clock.slotMs / UNHURRIED_SLOT_MS),
+      onProblem,
+      self: {
+        client: truth.client,
+        schedule: truth.behaviour === 'wrong-fork' ? foreignSchedule(schedule) : schedule,
+        custodyGroupCount: truth.custodyGroupCount,
+        slot: currentSlot,
+        presence: () => presence,
+        metaDataSequence: () => metaDataSequence,
+      },
+    });
+    duties.defer(stopReceiving);
+    if (truth.reach === 'nat') {
+      const seeking = seekPeers({
+        discovery: host.discovery,
+        libp2p,
+        epoch: () => Math.floor(currentSlot() / SLOTS_PER_EPOCH),
+        isStranger,
+        forkDigest: () => forkDigest(schedule, epoch),
+        onFailure: (during, error) => onProblem({ peerId: truth.peerId, during, error }),
+      });
+      duties.defer(() => seeking.unsubscribe());
+    }
+  }
 
   const enterEpoch = (next: number): boolean => {
     const before = presence;
@@ -80,6 +102,7 @@ export async function simulateNode(options: NodeOptions): Promise<SimulatedNode>
     advance: (slot) => {
       const slotEpoch = Math.floor(slot / SLOTS_PER_EPOCH);
       const changed = slotEpoch !== epoch && enterEpoch(slotEpoch);
+      if (pubsub === null || pubsub === undefined) return changed;
       const wanted = subscriptionsAt(slot, presence);
       for (const topic of wanted.topics) if (!topics.has(topic)) pubsub.subscribe(topic);
       for (const topic of topics) if (!wanted.topics.has(topic)) pubsub.unsubscribe(topic);
@@ -90,6 +113,6 @@ export async function simulateNode(options: NodeOptions): Promise<SimulatedNode>
       }
       return changed;
     },
-    retire: stopReceiving,
+    retire: () => duties.dispose(),
   };
 }

@@ -12,7 +12,7 @@ export class MalformedPayload extends Error {
   override readonly name = 'MalformedPayload';
 }
 
-const STREAM_IDENTIFIER = Buffer.from('ff060000734e61507059', 'hex');
+export const STREAM_IDENTIFIER = Buffer.from('ff060000734e61507059', 'hex');
 const COMPRESSED = 0x00;
 const UNCOMPRESSED = 0x01;
 const FIRST_SKIPPABLE = 0x80;
@@ -25,12 +25,18 @@ const MAX_FRAMES = 64;
 export function encodePayload(body: Uint8Array): Buffer {
   const compressed = compressSync(body);
   const isSmaller = compressed.length < body.length - body.length / 8;
-  const data = isSmaller ? compressed : body;
-  const header = Buffer.alloc(4 + CHECKSUM_BYTES);
-  header.writeUInt8(isSmaller ? COMPRESSED : UNCOMPRESSED, 0);
-  header.writeUIntLE(data.length + CHECKSUM_BYTES, 1, 3);
-  header.writeUInt32LE(maskedChecksum(body), 4);
-  return Buffer.concat([varint(body.length), STREAM_IDENTIFIER, header, data]);
+  const checksum = Buffer.alloc(CHECKSUM_BYTES);
+  checksum.writeUInt32LE(maskedChecksum(body));
+  const content = Buffer.concat([checksum, isSmaller ? compressed : body]);
+  return Buffer.concat([varint(body.length), STREAM_IDENTIFIER, frame(isSmaller ? COMPRESSED : UNCOMPRESSED, content)]);
+}
+
+/** One frame: its type, the length of its content, and the content. */
+export function frame(type: number, content: Uint8Array): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeUInt8(type, 0);
+  header.writeUIntLE(content.length, 1, 3);
+  return Buffer.concat([header, content]);
 }
 
 /**
@@ -41,9 +47,9 @@ export async function readPayload(reader: ByteReader, minBytes: number, maxBytes
   const length = await readVarint(reader);
   if (length < minBytes || length > maxBytes) throw new MalformedPayload(`a body of ${length} bytes`);
   let body = Buffer.alloc(0);
-  for (let frame = 0; body.length < length; frame++) {
-    if (frame === MAX_FRAMES) throw new MalformedPayload(`more than ${MAX_FRAMES} frames`);
-    body = Buffer.concat([body, await readFrame(reader, frame === 0, length - body.length)]);
+  for (let count = 0; body.length < length; count++) {
+    if (count === MAX_FRAMES) throw new MalformedPayload(`more than ${MAX_FRAMES} frames`);
+    body = Buffer.concat([body, await readFrame(reader, count === 0, length - body.length)]);
   }
   return body;
 }
@@ -100,7 +106,8 @@ async function readVarint(reader: ByteReader): Promise<number> {
   throw new MalformedPayload('a varint of more than 10 bytes');
 }
 
-function varint(value: number): Buffer {
+/** An unsigned varint, least significant bits first. */
+export function varint(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value;
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);

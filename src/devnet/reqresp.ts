@@ -5,9 +5,17 @@ import { encodePayload, MalformedPayload, readPayload } from './payload.ts';
 
 /** Requests and responses over libp2p streams (phase0/p2p-interface.md, "The Req/Resp domain"). */
 
-export type Method = 'status/1' | 'status/2' | 'metadata/1' | 'metadata/2' | 'metadata/3' | 'ping/1' | 'goodbye/1';
+export type Method =
+  | 'status/1'
+  | 'status/2'
+  | 'metadata/1'
+  | 'metadata/2'
+  | 'metadata/3'
+  | 'ping/1'
+  | 'goodbye/1'
+  | 'beacon_blocks_by_range/2';
 
-const RESULT = { success: 0, invalidRequest: 1 } as const;
+export const RESULT = { success: 0, invalidRequest: 1 } as const;
 const MAX_ERROR_MESSAGE_BYTES = 256;
 
 export function protocolId(method: Method): string {
@@ -56,6 +64,20 @@ export interface Request {
   readonly responseBytes: (method: Method) => number;
 }
 
+/** Asks, and resolves with the result code of the first response, whatever follows it. */
+export async function requestResult(
+  connection: Connection,
+  { methods, body }: Pick<Request, 'methods' | 'body'>,
+  signal: AbortSignal,
+): Promise<number> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+  const stream = await connection.newStream(methods.map(protocolId), { signal: deadline });
+  return await guarded(stream, deadline, async () => {
+    await stream.sink([encodePayload(body)]);
+    return (await new ByteReader(stream.source).take(1)).readUInt8(0);
+  });
+}
+
 /** Sends a request that nobody answers, such as Goodbye. */
 export async function notify(
   connection: Connection,
@@ -99,6 +121,23 @@ export async function answer(stream: Stream, how: Answer, signal: AbortSignal): 
   });
 }
 
+/** Refuses a request without reading it. */
+export async function refuse(stream: Stream, result: number, message: string, signal: AbortSignal): Promise<void> {
+  await guarded(stream, signal, async () => {
+    await stream.sink([responseChunk(result, Buffer.from(message))]);
+    await stream.closeRead({ signal });
+  });
+}
+
+/** Sends bytes in answer to a request that is read up to its end or not at all; for nodes that lie. */
+export async function answerWith(
+  stream: Stream,
+  bytes: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  await guarded(stream, signal, () => stream.sink(bytes(signal)));
+}
+
 async function readRequest(stream: Stream, { requestBytes, waitsForHalfClose }: Answer): Promise<Buffer> {
   const reader = new ByteReader(stream.source);
   const body = requestBytes === 0 ? Buffer.alloc(0) : await readPayload(reader, requestBytes);
@@ -106,7 +145,7 @@ async function readRequest(stream: Stream, { requestBytes, waitsForHalfClose }: 
   return body;
 }
 
-function responseChunk(result: number, body: Uint8Array): Uint8Array {
+export function responseChunk(result: number, body: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from([result]), encodePayload(body)]);
 }
 

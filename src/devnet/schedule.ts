@@ -41,6 +41,37 @@ export function fuluSchedule(seed: number): ForkSchedule {
   };
 }
 
+/** Another network with the same forks at the same epochs. */
+export function foreignSchedule(schedule: ForkSchedule): ForkSchedule {
+  const genesisValidatorsRoot = sha256(Buffer.from(schedule.genesisValidatorsRoot, 'hex')).toString('hex');
+  return { ...schedule, genesisValidatorsRoot };
+}
+
+/** A fork and a change of blob parameters alone, each at its epoch. */
+export interface ForkPlan {
+  readonly regularAtEpoch?: number;
+  readonly blobAtEpoch?: number;
+}
+
+const NEXT_FORK_NAME = 'gloas';
+const NEXT_MAX_BLOBS = 21;
+
+/** The schedule with the planned changes after all that it has. */
+export function withForks(schedule: ForkSchedule, { regularAtEpoch, blobAtEpoch }: ForkPlan): ForkSchedule {
+  const version = `0${FORK_NAMES.length}${VERSION_SUFFIX}`;
+  return {
+    ...schedule,
+    forks: [
+      ...schedule.forks,
+      ...(regularAtEpoch === undefined ? [] : [{ name: NEXT_FORK_NAME, epoch: regularAtEpoch, version }]),
+    ],
+    blobSchedule: [
+      ...schedule.blobSchedule,
+      ...(blobAtEpoch === undefined ? [] : [{ epoch: blobAtEpoch, max_blobs: NEXT_MAX_BLOBS }]),
+    ],
+  };
+}
+
 /** The fork digest in force at `epoch`, 4 bytes of hex. */
 export function forkDigest(schedule: ForkSchedule, epoch: number): string {
   const version = Buffer.from(forkAt(schedule, epoch).version, 'hex');

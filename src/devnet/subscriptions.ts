@@ -1,7 +1,8 @@
 import { custodyGroups } from './assignment.ts';
 import { type Duty, dutiesOf, SLOTS_PER_EPOCH, subnetsFor } from './duties.ts';
-import type { Presence } from './record.ts';
-import { type ForkSchedule, topicDigests } from './schedule.ts';
+import { oddTopics, topicDigestsOf } from './hostile-topics.ts';
+import { everySubnet, type Presence } from './record.ts';
+import type { ForkSchedule } from './schedule.ts';
 import {
   attestationTopicName,
   dataColumnTopicName,
@@ -27,6 +28,8 @@ export function subscriptionsOf(
   schedule: ForkSchedule,
 ): (slot: number, presence: Presence) => Subscriptions {
   const groups = custodyGroups(truth.nodeId, Math.max(MIN_SAMPLED_GROUPS, truth.custodyGroupCount));
+  const permanent = truth.traits.includes('subscribe-all') ? everySubnet() : [];
+  const odd = oddTopics(truth.behaviour, schedule);
   const always = [...GLOBAL_TOPIC_NAMES, ...groups.map(dataColumnTopicName)];
   const drawn = new Map<number, Duty[]>();
 
@@ -43,9 +46,10 @@ export function subscriptionsOf(
   return (slot, { longLived, sync }) => {
     const epoch = Math.floor(slot / SLOTS_PER_EPOCH);
     const shortLived = subnetsFor(truth.client, dutiesAround(epoch), slot);
-    const subnets = [...new Set([...longLived, ...shortLived])].sort((left, right) => left - right);
+    const subnets = [...new Set([...permanent, ...longLived, ...shortLived])].sort((left, right) => left - right);
     const names = [...always, ...sync.map(syncCommitteeTopicName), ...subnets.map(attestationTopicName)];
-    const digests = topicDigests(schedule, epoch);
-    return { subnets, topics: new Set(digests.flatMap((digest) => names.map((name) => topic(digest, name)))) };
+    const digests = topicDigestsOf(truth.behaviour, schedule, epoch);
+    const topics = digests.flatMap((digest) => names.map((name) => topic(digest, name)));
+    return { subnets, topics: new Set([...topics, ...odd]) };
   };
 }

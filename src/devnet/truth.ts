@@ -6,12 +6,13 @@ import { epochsUntilRotation } from './assignment.ts';
 import { sha256 } from './bytes.ts';
 import { CLIENT_NAMES, CLIENTS, type ClientName } from './clients.ts';
 import type { DutyHolder } from './duties.ts';
+import { type Kind, mixedKinds, plainKinds, type Trait } from './kinds.ts';
 import { drawPlace, type Place } from './places.ts';
 import { apportion, integerBetween, logUniform, type Random, seededRandom, shuffled } from './random.ts';
 
 /** What is true of the simulated nodes: a pure function of the seed, known before any of them runs. */
 
-export interface NodeTruth extends DutyHolder {
+export interface NodeTruth extends DutyHolder, Kind {
   readonly client: ClientName;
   readonly agent: string;
   readonly privateKey: PrivateKey;
@@ -20,7 +21,6 @@ export interface NodeTruth extends DutyHolder {
   readonly nodeId: string;
   readonly stakeEth: number;
   readonly custodyGroupCount: number;
-  readonly behaviour: 'honest';
   readonly place: Place;
 }
 
@@ -30,6 +30,8 @@ export interface TruthOptions {
   readonly activeValidators: number;
   /** The epoch at which the devnet begins. */
   readonly firstEpoch: number;
+  /** Whether there are nodes of every kind, faulty ones among them, or only honest and plain ones. */
+  readonly mixed?: boolean;
 }
 
 /** Long-lived subnets stay as they are for so many epochs, so that what was written at the start stays true in a run. */
@@ -51,28 +53,35 @@ const MAX_BALANCE_ETH = 2048;
 const EXTERNAL_VALIDATOR_CLIENT_SHARE = 0.5;
 const CUSTODY_REQUIREMENT = 4;
 const VALIDATOR_CUSTODY_REQUIREMENT = 8;
+const SEMI_SUPERNODE_GROUP_COUNT = 64;
 const CUSTODY_GROUP_COUNT = 128;
 
 /** Draws every node. Clients and sizes are stratified, so that even a small devnet has its share of each. */
-export function drawTruth({ nodes, seed, activeValidators, firstEpoch }: TruthOptions): NodeTruth[] {
+export function drawTruth({ nodes, seed, activeValidators, firstEpoch, mixed = false }: TruthOptions): NodeTruth[] {
   const clients = drawClients(nodes, seed);
   const sizes = drawSizes(nodes, seed);
-  return clients.map((client, index) => {
+  const kinds = mixed ? mixedKinds(clients, seed) : plainKinds(clients);
+  return kinds.map((kind, index) => {
     const random = seededRandom('node', seed, index);
+    const client = kind.traits.includes('caplin') ? 'Caplin' : (clients[index] as ClientName);
     const validators = sizes[index] ?? 0;
     const stakeEth = drawStake(random, validators);
     const { agents } = CLIENTS[client];
+    const agent = agents[integerBetween(random, 0, agents.length - 1)] ?? client;
+    const external = drawExternalValidatorClient(random, client, validators);
+    const traits: readonly Trait[] = external ? [...kind.traits, 'external-validator-client'] : kind.traits;
     return {
       ...drawIdentity(seed, index, firstEpoch),
+      ...kind,
+      traits,
       seed,
       index,
       client,
-      agent: agents[integerBetween(random, 0, agents.length - 1)] ?? client,
+      agent,
       validators,
       activeValidators,
       stakeEth,
-      custodyGroupCount: drawCustodyGroupCount(random, client, stakeEth),
-      behaviour: 'honest',
+      custodyGroupCount: custodyGroupCount(traits, stakeEth),
       place: drawPlace(random),
     };
   });
@@ -110,12 +119,22 @@ function drawStake(random: Random, validators: number): number {
   return stakeEth;
 }
 
-/** get_validators_custody_requirement (fulu/validator.md); Nimbus does not count an external client's validators. */
-function drawCustodyGroupCount(random: Random, client: ClientName, stakeEth: number): number {
-  const uncounted = random() < EXTERNAL_VALIDATOR_CLIENT_SHARE && client === 'Nimbus';
-  if (stakeEth === 0 || uncounted) return CUSTODY_REQUIREMENT;
-  const byStake = Math.floor(stakeEth / MIN_BALANCE_ETH);
-  return Math.min(Math.max(byStake, VALIDATOR_CUSTODY_REQUIREMENT), CUSTODY_GROUP_COUNT);
+/** Nimbus does not count the validators of an external client. */
+function drawExternalValidatorClient(random: Random, client: ClientName, validators: number): boolean {
+  const external = random() < EXTERNAL_VALIDATOR_CLIENT_SHARE;
+  return external && client === 'Nimbus' && validators > 0;
+}
+
+/** get_validators_custody_requirement (fulu/validator.md), unless the operator or the program wants it otherwise. */
+function custodyGroupCount(traits: readonly Trait[], stakeEth: number): number {
+  if (traits.includes('caplin')) return 0;
+  if (traits.includes('supernode')) return CUSTODY_GROUP_COUNT;
+  const byStake = Math.min(
+    Math.max(Math.floor(stakeEth / MIN_BALANCE_ETH), VALIDATOR_CUSTODY_REQUIREMENT),
+    CUSTODY_GROUP_COUNT,
+  );
+  if (traits.includes('semi-supernode')) return Math.max(byStake, SEMI_SUPERNODE_GROUP_COUNT);
+  return stakeEth === 0 || traits.includes('external-validator-client') ? CUSTODY_REQUIREMENT : byStake;
 }
 
 /** A key whose long-lived subnets do not rotate during the first epochs; five in eight qualify. */

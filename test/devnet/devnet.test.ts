@@ -202,7 +202,11 @@ describe('a node, to a plain libp2p peer', () => {
     const connection = await peer.dial(addressOf(node));
     const full = await successOf(await exchange(connection, 'metadata/3', ''));
     expect(await successOf(await exchange(connection, 'metadata/2', ''))).toEqual(full.subarray(0, 17));
-    expect(await successOf(await exchange(connection, 'metadata/1', ''))).toEqual(full.subarray(0, 16));
+    // Two are all that Lighthouse allows one peer in 5 s.
+    const another = await plainPeer();
+    const second = await another.dial(addressOf(node));
+    expect(await successOf(await exchange(second, 'metadata/1', ''))).toEqual(full.subarray(0, 16));
+    await another.libp2p.stop();
   });
 
   it('answers an empty request at once, or after the asker has closed its side if it is Teku', async () => {
@@ -252,7 +256,8 @@ describe('a node, to a plain libp2p peer', () => {
 
 describe('a node, to a peer that misbehaves', () => {
   it('says what is wrong, gives up on the rest, and serves the next', async () => {
-    const node = nodeOf('Grandine');
+    // Of the six, Teku is not known to count requests.
+    const node = nodeOf('Teku');
     const peer = await plainPeer();
     const connection = await peer.dial(addressOf(node));
 

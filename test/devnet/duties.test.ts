@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CLIENT_NAMES, type ClientName } from '../../src/devnet/clients.ts';
+import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
 import {
   aggregatorProbability,
   attestationSubnet,
@@ -64,7 +64,7 @@ describe('duties', () => {
 });
 
 /** Duty slots that a client shows at slot t, tau slots into its epoch. */
-const WINDOWS: Readonly<Record<ClientName, (tau: number) => number>> = {
+const WINDOWS: Readonly<Record<(typeof CLIENT_NAMES)[number], (tau: number) => number>> = {
   Lighthouse: () => 2,
   Grandine: () => 2,
   Lodestar: () => 3,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AddressBlock, claimAddressBlock } from '../../src/devnet/addresses.ts';
 import { epochsUntilRotation, longLivedSubnets } from '../../src/devnet/assignment.ts';
+import { endpointsOf } from '../../src/devnet/endpoints.ts';
 import { type Host, startHost } from '../../src/devnet/host.ts';
 import { installNativeRecordCrypto } from '../../src/devnet/native-crypto.ts';
 import { type SimulatedNode, simulateNode } from '../../src/devnet/node.ts';
@@ -21,12 +22,14 @@ beforeAll(async () => {
   truth = drawTruth({ nodes: 4, seed: 1, activeValidators: 1_000_000, firstEpoch: 10 }).find(
     ({ validators }) => validators === 0,
   ) as NodeTruth;
-  const record = createRecord(truth, presenceAt(truth, schedule, 10), { host: block.host(0), port: block.port });
-  host = await startHost(truth, record);
+  const endpoints = await endpointsOf(truth, 0, block);
+  const record = createRecord(truth, presenceAt(truth, schedule, 10), endpoints);
+  host = await startHost({ truth, record, endpoints, block });
   // An hour a slot: only the test moves the node.
   const clock = { slotMs: 3_600_000, genesisTimeMs: Date.now() - 320 * 3_600_000 };
   const ignore = () => undefined;
-  node = await simulateNode({ truth, schedule, clock, host, record, onProblem: ignore, onSubnets: ignore });
+  const isStranger = () => true;
+  node = await simulateNode({ truth, schedule, clock, host, record, isStranger, onProblem: ignore, onSubnets: ignore });
 });
 
 afterAll(async () => {
@@ -42,12 +45,11 @@ describe('a node whose long-lived subnets rotate', () => {
     const after = longLivedSubnets(truth.nodeId, rotation);
     expect(after).not.toEqual(before);
     const topics = () =>
-      host.libp2p.services.pubsub
-        .getTopics()
+      (host.libp2p?.pubsub?.getTopics() ?? [])
         .flatMap((topic) => /beacon_attestation_(\d+)/.exec(topic)?.[1] ?? [])
         .map(Number);
     const peer = await plainPeer();
-    const address = host.libp2p.getMultiaddrs()[0]?.toString() ?? '';
+    const address = host.libp2p?.libp2p.getMultiaddrs()[0]?.toString() ?? '';
     const metaDataSequence = async () => {
       const connection = await peer.dial(address);
       return (await successOf(await exchange(connection, 'metadata/3', ''))).readBigUInt64LE(0);
