@@ -6,6 +6,7 @@ import { BUILT_IN_NETWORKS, builtInNetwork } from '../consensus/networks.ts';
 import { forkDevnet } from '../devnet/fork.ts';
 import type { Logger } from '../io/logger.ts';
 import { type DevnetNode, devnetNetwork, readDevnetFile } from '../io/network-file.ts';
+import { prepareFolder } from './data-folder.ts';
 import type { Options } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,28 +20,27 @@ type NetworkOptions = Pick<Options, 'network' | 'nodes' | 'seed' | 'slotMs' | 'd
 
 /**
  * The network that `--network` names. `devnet` starts one in a process of its own, which ends with the stack.
- * @throws UsageError when there is no such network
+ * @throws UsageError when there is no such network, NetworkError when its file cannot be used
  */
 export async function chooseNetwork(
   options: NetworkOptions,
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<ChosenNetwork> {
-  const { network: name, activeValidators } = options;
-  const chosen = await resolveNetwork(name, options, stack, logger);
+  const chosen = (await namedNetwork(options)) ?? (await fromFile(await startDevnetFor(options, stack, logger)));
+  const { activeValidators } = options;
   if (activeValidators === undefined) return chosen;
   return { ...chosen, network: { ...chosen.network, activeValidators } };
 }
 
-async function resolveNetwork(
-  name: string,
-  options: NetworkOptions,
-  stack: AsyncDisposableStack,
-  logger: Logger,
-): Promise<ChosenNetwork> {
+/**
+ * The network that `--network` names, as far as it is known beforehand: `null` for `devnet`, which is made at the start.
+ * @throws UsageError when there is no such network, NetworkError when its file cannot be used
+ */
+export async function namedNetwork({ network: name }: Pick<Options, 'network'>): Promise<ChosenNetwork | null> {
+  if (name === 'devnet') return null;
   const builtIn = BUILT_IN_NETWORKS.find((candidate) => candidate === name);
   if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null };
-  if (name === 'devnet') return fromFile(await startDevnetFor(options, stack, logger));
   if (name.includes('/') || name.endsWith('.json')) {
     if ((await stat(name).catch(() => null)) === null) throw new UsageError(`--network ${name}: there is no such file`);
     return fromFile(name);
@@ -60,7 +60,7 @@ async function startDevnetFor(
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<string> {
-  const folder = dir ?? (await temporaryFolder(stack));
+  const folder = await devnetFolder(dir, stack);
   logger.info({ nodes, seed, slotMs, dir: folder }, 'starting a devnet on loopback');
   const limits = activeValidators === undefined ? {} : { activeValidators };
   const devnet = await forkDevnet({ nodes, seed, slotMs, dir: folder, ...limits }, logger);
@@ -68,8 +68,9 @@ async function startDevnetFor(
   return devnet.networkPath;
 }
 
-/** A folder that is gone when the program is. */
-export async function temporaryFolder(stack: AsyncDisposableStack): Promise<string> {
+/** The folder that `--dir` names, or one that is gone when the program is. */
+export async function devnetFolder(dir: string | undefined, stack: AsyncDisposableStack): Promise<string> {
+  if (dir !== undefined) return prepareFolder(dir, '--dir');
   const folder = await mkdtemp(join(tmpdir(), 'valtrack-devnet-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   return folder;

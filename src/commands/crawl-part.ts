@@ -1,35 +1,98 @@
+import { filter, map, Subscription } from 'rxjs';
 import type { Network } from '../consensus/network.ts';
 import type { Logger } from '../io/logger.ts';
 import { type SentryProgram, startSentry } from '../io/sentry.ts';
+import type { EventLog } from '../streams/ports/event-log.ts';
+import type { ChosenNetwork } from './choose-network.ts';
 import type { EventPath } from './event-path.ts';
+import { type Attempts, attemptsAt, type Check } from './health.ts';
 import type { Options } from './options.ts';
+import type { CrawlProgress } from './progress.ts';
+import { clockText } from './texts.ts';
+import { VERSION } from './version.ts';
+
+export interface Crawl {
+  readonly sentry: SentryProgram;
+  progress(): CrawlProgress;
+  /** Whether peers are observed and their events written. */
+  readonly checks: readonly Check[];
+}
 
 const LISTEN_PORT = 9_000;
+/** No observation for so long, and something is wrong: with the network, or with us. */
+const QUIET_EPOCHS = 2;
 
 /** Starts the crawler; it stops with the stack. */
 export async function startCrawl(
   options: Options,
-  network: Network,
+  { network, truth }: ChosenNetwork,
   { database, spool }: EventPath,
   dataDir: string,
   stack: AsyncDisposableStack,
   logger: Logger,
-): Promise<SentryProgram> {
+): Promise<Crawl> {
+  const writing = attemptsAt('writing events to disk');
   const sentry = await startSentry({
     network,
     dataDir,
     database,
-    log: spool,
+    log: reporting(spool, writing),
     crawlerId: options.crawlerId,
     crawlerLocation: options.crawlerLocation,
     listenIp: options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1'),
     port: options.port ?? (network.isPublic ? LISTEN_PORT : 0),
-    agent: AGENT,
+    agent: `valtrack/${VERSION}`,
     logger,
   });
   stack.defer(() => sentry.stop());
-  logger.info({ peerId: sentry.peerId, addresses: sentry.addresses, network: network.name }, 'crawling');
-  return sentry;
+  const listening = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
+  logger.info({ network: network.name, peerId: sentry.peerId, listening }, 'crawling');
+
+  const startedMs = Date.now();
+  const strangers = new Set(truth?.map((node) => node.peer_id));
+  const nodes = strangers.size;
+  let lastObservedMs = startedMs;
+  const watching = new Subscription();
+  stack.defer(() => watching.unsubscribe());
+  const observed$ = sentry.happenings$.pipe(
+    filter((happening) => happening.type === 'observed'),
+    map(({ observation }) => observation.peerId),
+  );
+  watching.add(
+    observed$.subscribe((peerId) => {
+      lastObservedMs = Date.now();
+      if (!strangers.delete(peerId) || strangers.size > 0) return;
+      logger.info({ afterMs: lastObservedMs - startedMs }, `${nodes} of ${nodes} devnet nodes observed`);
+    }),
+  );
+
+  return {
+    sentry,
+    progress: () => ({
+      stats: sentry.stats(),
+      depths: sentry.depths,
+      devnet: truth === null ? null : { observed: nodes - strangers.size, nodes },
+    }),
+    checks: [writing.check, async () => quiet(network, Date.now() - lastObservedMs)],
+  };
 }
 
-const AGENT = 'valtrack/0.1.0';
+function quiet({ slotMs, slotsPerEpoch }: Network, sinceMs: number): string | null {
+  if (sinceMs <= QUIET_EPOCHS * slotMs * slotsPerEpoch) return null;
+  return `no peer has been observed for ${clockText(sinceMs)}, more than ${QUIET_EPOCHS} epochs; look at the failures`;
+}
+
+/** The log, with somebody who hears whether it takes what it is given. */
+function reporting(log: Pick<EventLog, 'append'>, attempts: Attempts): Pick<EventLog, 'append'> {
+  return {
+    async append(entries) {
+      try {
+        await log.append(entries);
+        attempts.succeeded();
+      } catch (error) {
+        attempts.failed(error);
+        throw error;
+      }
+    },
+  };
+}

@@ -1,32 +1,27 @@
-import { firstValueFrom } from 'rxjs';
+import { NEVER } from 'rxjs';
 import { startDevnet } from '../devnet/devnet.ts';
-import { temporaryFolder } from './choose-network.ts';
+import { devnetFolder } from './choose-network.ts';
 import type { Options } from './options.ts';
-import { openScreen } from './screen.ts';
-import { forceOnNextSignal, stopRequested } from './stopping.ts';
+import { type Running, type Session, untilStopped } from './until-stopped.ts';
 
 /** `devnet`: simulated beacon nodes until stopped; one JSON line on standard output when they are ready. */
-export async function devnet(options: Options): Promise<number> {
-  const { logger } = openScreen(options);
-  const stopping = firstValueFrom(stopRequested(undefined));
-  await using stack = new AsyncDisposableStack();
-  const dir = options.dir ?? (await temporaryFolder(stack));
+export function devnet(options: Options): Promise<number> {
+  return untilStopped({ ...options, forMs: undefined }, (session) => start(options, session));
+}
+
+async function start(options: Options, { screen: { logger }, stack }: Session): Promise<Running> {
   const { activeValidators, nodes, seed, slotMs } = options;
   const running = await startDevnet({
     nodes,
     seed,
     slotMs,
-    dir,
+    dir: await devnetFolder(options.dir, stack),
     ...(activeValidators === undefined ? {} : { activeValidators }),
     onProblem: (problem) => logger.debug(problem, 'trouble with a peer'),
   });
   stack.defer(() => running.stop());
   const { network, networkPath } = running;
-  process.stdout.write(
-    `${JSON.stringify({ ready: true, network: networkPath, nodes: network.nodes.length, bootnodes: network.bootnodes })}\n`,
-  );
-  const reason = await stopping;
-  forceOnNextSignal();
-  logger.info({ reason }, 'stopping');
-  return 0;
+  const ready = { ready: true, network: networkPath, nodes: network.nodes.length, bootnodes: network.bootnodes };
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
+  return { failed$: NEVER, finish: async () => null };
 }

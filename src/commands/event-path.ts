@@ -1,11 +1,22 @@
-import { asyncScheduler, filter, firstValueFrom, from, interval, race, startWith, switchMap, timer } from 'rxjs';
+import {
+  asyncScheduler,
+  exhaustMap,
+  filter,
+  firstValueFrom,
+  from,
+  type Observable,
+  race,
+  switchMap,
+  take,
+  timer,
+} from 'rxjs';
 import { type EmbeddedEventLog, embeddedEventLog } from '../io/event-log/embedded.ts';
-import { natsEventLog } from '../io/event-log/nats.ts';
+import { type NatsEventLog, natsEventLog } from '../io/event-log/nats.ts';
 import type { Logger } from '../io/logger.ts';
 import { openSentryDatabase } from '../io/sentry-database.ts';
 import type { SqliteDatabase } from '../io/sqlite.ts';
 import { forward } from '../streams/forwarder.ts';
-import type { EventLog } from '../streams/ports/event-log.ts';
+import { attemptsAt, type Check } from './health.ts';
 import type { Options } from './options.ts';
 
 /** The way that events take: the log on disk, always, and behind it NATS when there is one. */
@@ -13,9 +24,11 @@ export interface EventPath {
   readonly spool: EmbeddedEventLog;
   readonly database: SqliteDatabase;
   /** NATS, once connected; `null` when the spool is the log that the consumer reads. */
-  readonly nats: Promise<EventLog> | null;
+  readonly nats: Promise<NatsEventLog> | null;
   /** Events that NATS has taken since the start; `null` without NATS. */
   forwarded(): number | null;
+  /** Whether events get to where they are read. */
+  readonly check: Check;
 }
 
 type PathOptions = Pick<Options, 'natsUrl' | 'consumerName'> & {
@@ -42,7 +55,9 @@ export async function openEventPath(
   const durables = [natsUrl === undefined ? consumerName : FORWARDER];
   const spool = await embeddedEventLog(database, { logger, durables });
   stack.defer(() => spool.close());
-  if (natsUrl === undefined) return { spool, database, nats: null, forwarded: () => null };
+  if (natsUrl === undefined) {
+    return { spool, database, nats: null, forwarded: () => null, check: async () => null };
+  }
 
   const leaving = new AbortController();
   const nats = natsEventLog({
@@ -53,21 +68,33 @@ export async function openEventPath(
     signal: leaving.signal,
   });
   if (!natsMayBeAway) await nats;
-  const onFailure = ({ error, delayMs }: { error: unknown; delayMs: number }) =>
-    logger.warn({ err: error, delayMs }, 'NATS does not take events; they wait on disk');
+  const publishing = attemptsAt('publishing to NATS');
   let forwarded = 0;
   const forwarding = from(nats)
     .pipe(
       switchMap((to) =>
-        forward({ from: spool, to, durable: FORWARDER, ...FORWARD, scheduler: asyncScheduler, onFailure }),
+        forward({
+          from: spool,
+          to,
+          durable: FORWARDER,
+          ...FORWARD,
+          scheduler: asyncScheduler,
+          onFailure({ error, delayMs }) {
+            publishing.failed(error);
+            logger.warn({ err: error, delayMs }, 'NATS does not take events; they wait on disk');
+          },
+        }),
       ),
     )
     .subscribe({
       next: (progress) => {
+        publishing.succeeded();
         forwarded = progress.forwarded;
       },
       error: (error: unknown) => {
-        if (!leaving.signal.aborted) logger.error({ err: error }, 'events are no longer published; they wait on disk');
+        if (leaving.signal.aborted) return;
+        publishing.failed(error);
+        logger.error({ err: error }, 'events are no longer published; they wait on disk until the next start');
       },
     });
   stack.defer(async () => {
@@ -77,15 +104,19 @@ export async function openEventPath(
     const [connected] = await Promise.allSettled([nats]);
     if (connected.status === 'fulfilled') await connected.value.close();
   });
-  return { spool, database, nats, forwarded: () => forwarded };
+  return { spool, database, nats, forwarded: () => forwarded, check: publishing.check };
 }
 
-/** Resolves when every reader of the log has acknowledged everything, or after a moment. */
-export async function drained(spool: EmbeddedEventLog): Promise<void> {
-  const empty$ = interval(DRAIN_CHECK_MS).pipe(
-    startWith(0),
-    switchMap(() => from(spool.depth())),
+/** Emits once every reader of the log has acknowledged everything. */
+export function emptied(spool: EmbeddedEventLog): Observable<unknown> {
+  return timer(0, DRAIN_CHECK_MS).pipe(
+    exhaustMap(() => spool.depth()),
     filter(({ entries }) => entries === 0),
+    take(1),
   );
-  await firstValueFrom(race(empty$, timer(DRAIN_MS)));
+}
+
+/** Resolves then too, or after a moment. */
+export async function drained(spool: EmbeddedEventLog): Promise<void> {
+  await firstValueFrom(race(emptied(spool), timer(DRAIN_MS)));
 }

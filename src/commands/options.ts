@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
-import { durationMs, integer, oneOf, type Reader, text, url } from './values.ts';
+import { durationMs, integer, name, oneOf, type Reader, text, url } from './values.ts';
 
 export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'replay'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -20,6 +20,9 @@ function spec<T>(option: OptionSpec<T>): OptionSpec<T> {
   return option;
 }
 
+/** Where `sentry` and `consumer` look for NATS when nobody says. */
+export const DEFAULT_NATS_URL = 'nats://localhost:4222';
+
 const CRAWLING: readonly Command[] = ['run', 'sentry'];
 const STORING: readonly Command[] = ['run', 'consumer'];
 const WITH_NATS: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
@@ -35,14 +38,14 @@ export const OPTIONS = {
     read: oneOf(LOG_LEVELS),
   }),
   'log-format': spec<LogFormat>({
-    describe: 'Log format: pretty, or json with one object a line',
+    describe: 'Log format: pretty for people, json with one object a line',
     defaultText: 'pretty on a terminal, else json',
     read: oneOf(LOG_FORMATS),
   }),
   'nats-url': spec<string>({
     alias: 'n',
     describe: 'NATS server(s) with JetStream, several with commas between them',
-    defaultText: 'sentry, consumer: nats://localhost:4222; run, replay: none',
+    defaultText: `sentry, consumer: ${DEFAULT_NATS_URL}; run, replay: none`,
     read: url('nats', 'tls', 'ws', 'wss'),
     commands: WITH_NATS,
   }),
@@ -109,10 +112,7 @@ export const OPTIONS = {
   'consumer-name': spec<string>({
     describe: 'Name of the durable consumer',
     default: 'consumer-valtrack',
-    read: (name, value) => {
-      if (/^[A-Za-z0-9_-]{1,64}$/.test(value)) return value;
-      return oneOf(['letters, digits, - and _ (at most 64)'])(name, value);
-    },
+    read: name,
     commands: WITH_NATS,
   }),
   'crawler-id': spec<string>({
@@ -140,7 +140,7 @@ export const OPTIONS = {
     commands: CRAWLING,
   }),
   for: spec<number>({
-    describe: 'Stop after this long, such as 90s or 2h',
+    describe: 'Stop after crawling this long, such as 90s or 2h, as SIGTERM would',
     defaultText: 'never',
     read: durationMs,
     commands: CRAWLING,
@@ -172,25 +172,29 @@ export interface Options {
   readonly forMs: number | undefined;
 }
 
-/** Texts by option name, without the dashes. */
-export type OptionTexts = Readonly<Record<string, unknown>>;
+/** Texts by option name without the dashes, and what a user calls such an option there. */
+export interface OptionSource {
+  readonly texts: Readonly<Record<string, unknown>>;
+  labelOf(name: string): string;
+}
+
+export function commandLineSource(texts: Readonly<Record<string, unknown>>): OptionSource {
+  return { texts, labelOf: (name) => `--${name}` };
+}
 
 /** The options that the environment sets: `--nats-url` is `VALTRACK_NATS_URL`. */
-export function environmentTexts(environment: Readonly<Record<string, string | undefined>>): OptionTexts {
-  const variableOf = (name: string) => `VALTRACK_${name.toUpperCase().replaceAll('-', '_')}`;
-  return Object.fromEntries(
-    [...Object.keys(OPTIONS), 'config'].flatMap((name) => {
-      const value = environment[variableOf(name)];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+export function environmentSource(environment: Readonly<Record<string, string | undefined>>): OptionSource {
+  const labelOf = (name: string) => `VALTRACK_${name.toUpperCase().replaceAll('-', '_')}`;
+  const names = [...Object.keys(OPTIONS), 'config'];
+  return { texts: Object.fromEntries(names.map((name) => [name, environment[labelOf(name)]])), labelOf };
 }
 
 /** Reads the values, each from the first of the sources that has it. @throws UsageError */
-export function readOptions(...sources: readonly OptionTexts[]): Options {
+export function readOptions(...sources: readonly OptionSource[]): Options {
   function read<T>(name: OptionName, { read: reader, default: fallback }: OptionSpec<T>): T | undefined {
-    const given = sources.map((texts) => texts[name]).find((text) => text !== undefined) ?? fallback;
-    return given === undefined ? undefined : reader(name, String(given));
+    const source = sources.find(({ texts }) => texts[name] !== undefined && texts[name] !== null);
+    if (source !== undefined) return reader(source.labelOf(name), String(source.texts[name]));
+    return fallback === undefined ? undefined : reader(`--${name}`, fallback);
   }
   function required<T>(name: OptionName, option: OptionSpec<T>): T {
     const value = read(name, option);

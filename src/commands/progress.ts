@@ -1,95 +1,124 @@
 import type { StageDepths } from '../io/sentry.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { StoreTotals } from './store-part.ts';
+import { clockText, count, labelled } from './texts.ts';
 
 /** One look at the running program. */
 export interface Snapshot {
   readonly network: string;
   readonly upMs: number;
-  readonly crawl: { readonly stats: SentryStats; readonly depths: StageDepths } | null;
-  readonly store: {
-    readonly totals: StoreTotals;
-    readonly eventsStored: number;
-    readonly malformed: number;
-    readonly parquetFiles: number;
-    readonly url: string;
-  } | null;
-  /** Events NATS has taken since the start. */
+  readonly crawl: CrawlProgress | null;
+  readonly store: StoreProgress | null;
+  /** Events NATS has taken since the start; `null` without NATS. */
   readonly forwarded: number | null;
 }
 
-const LABEL_WIDTH = 12;
+export interface CrawlProgress {
+  readonly stats: SentryStats;
+  readonly depths: StageDepths;
+  /** How many of a devnet's nodes have been observed since the start; `null` where nobody knows the truth. */
+  readonly devnet: { readonly observed: number; readonly nodes: number } | null;
+}
+
+export interface StoreProgress {
+  readonly totals: StoreTotals;
+  readonly eventsStored: number;
+  readonly malformed: number;
+  readonly parquetFiles: number;
+  readonly url: string;
+  /** What fails at the moment and is being retried. */
+  readonly problems: readonly string[];
+}
+
 /** Failure kinds named on the screen; the metrics have all of them. */
 const SHOWN_FAILURES = 4;
 
-/** The block that stays on the terminal. */
-export function renderProgress(snapshot: Snapshot): string {
-  const { network, upMs, crawl, store, forwarded } = snapshot;
+/** The block that stays on the terminal, in lines of at most `columns`. */
+export function renderProgress({ network, upMs, crawl, store, forwarded }: Snapshot, columns: number): string {
   const epoch = crawl === null ? '' : ` · epoch ${crawl.stats.epoch}`;
-  return [
-    '',
-    `valtrack · ${network}${epoch} · up ${duration(upMs)}`,
+  const rows: [label: string, parts: string[]][] = [
     ...(crawl === null ? [] : crawlRows(crawl)),
     ...(forwarded === null ? [] : [row('published', `${count(forwarded)} events taken by NATS`)]),
     ...(store === null ? [] : storeRows(store)),
+  ];
+  return [
+    '',
+    `valtrack · ${network}${epoch} · up ${clockText(upMs)}`,
+    ...rows.flatMap(([label, parts]) => labelled(label, parts, columns)),
     '  Ctrl-C stops and shows a summary',
   ].join('\n');
 }
 
-function crawlRows({ stats, depths }: NonNullable<Snapshot['crawl']>): string[] {
-  const { peers, observedThisEpoch, observed, failed, asking, waitingToAsk, lastRound } = stats;
-  const round =
-    asking + waitingToAsk > 0
-      ? `asking ${asking} nodes for neighbours, ${count(waitingToAsk)} wait`
-      : lastRound === null
-        ? 'not started'
-        : `met ${count(lastRound.seen)} nodes, ${count(lastRound.ours)} on this fork, ${count(lastRound.silent)} silent`;
+function crawlRows({ stats, depths, devnet }: CrawlProgress): [string, string[]][] {
+  const { peers, observedThisEpoch, observed, failed } = stats;
   return [
-    row('discovery', round),
+    ...(devnet === null ? [] : [row('devnet', `${devnet.observed} of ${devnet.nodes} devnet nodes observed`)]),
+    row('discovery', ...roundParts(stats)),
     row(
       'peers',
-      `${count(peers.known)} known, ${count(peers.due)} due, ${count(peers.phases['backing-off'])} backing off`,
+      `${count(peers.known)} known`,
+      `${count(peers.due)} due`,
+      `${count(peers.phases['backing-off'])} backing off`,
     ),
     row(
       'in flight',
-      `${stats.inFlight}: ${depths.dial.active} dial, ${depths.handshake.active} handshake, ${depths.gossipProbe.active} gossip probe`,
+      `${depths.dial.active} dialling`,
+      `${depths.handshake.active} shaking hands`,
+      `${depths.gossipProbe.active} watched`,
     ),
     row(
       'observed',
-      `${count(observedThisEpoch)} peers this epoch, ${count(observed)} observations, ${count(failed)} failed visits`,
+      `${count(observedThisEpoch)} peers this epoch`,
+      `${count(observed)} observations in all`,
+      `${count(failed)} failed visits`,
     ),
-    ...failureRow(stats),
+    ...failureRows(stats),
   ];
 }
 
-function failureRow({ failures }: SentryStats): string[] {
+function roundParts({ asking, waitingToAsk, lastRound }: SentryStats): string[] {
+  if (asking + waitingToAsk > 0) {
+    return [`asking ${asking} nodes for neighbours`, `${count(waitingToAsk)} more to ask`];
+  }
+  if (lastRound === null) return ['not started'];
+  const { seen, ours, silent } = lastRound;
+  return [`met ${count(seen)} nodes`, `${count(ours)} on this fork`, `${count(silent)} silent`];
+}
+
+function failureRows({ failures }: SentryStats): [string, string[]][] {
   const byKind = new Map<string, number>();
   for (const { stage, cause, count: times } of failures) {
     const kind = `${stage} ${cause.replaceAll('_', ' ')}`;
     byKind.set(kind, (byKind.get(kind) ?? 0) + times);
   }
   const kinds = [...byKind].sort(([, a], [, b]) => b - a).slice(0, SHOWN_FAILURES);
-  return kinds.length === 0
-    ? []
-    : [row('failures', kinds.map(([kind, times]) => `${kind} ${count(times)}`).join(', '))];
+  return kinds.length === 0 ? [] : [row('failures', ...kinds.map(([kind, times]) => `${kind} ${count(times)}`))];
 }
 
-function storeRows({ totals, eventsStored, malformed, parquetFiles, url }: NonNullable<Snapshot['store']>): string[] {
-  const setAside = malformed === 0 ? '' : `, ${count(malformed)} malformed set aside`;
+function storeRows({ totals, eventsStored, malformed, parquetFiles, url, problems }: StoreProgress) {
   return [
     row(
       'stored',
-      `${count(eventsStored)} events, ${count(totals.peers)} peers in the view, ${parquetFiles} Parquet files${setAside}`,
+      `${count(eventsStored)} events`,
+      `${count(totals.peers)} peers in the view`,
+      `${count(parquetFiles)} Parquet files`,
+      ...(malformed === 0 ? [] : [`${count(malformed)} malformed put aside`]),
     ),
-    row('validators', `${count(totals.validators)} by the published rule (it understates; see docs)`),
+    row('validators', `${count(totals.validators)} by the published rule, which understates`),
+    ...(problems.length === 0 ? [] : [row('trouble', ...problems)]),
     row('look', `${url}/validators`),
   ];
+}
+
+function row(label: string, ...parts: string[]): [string, string[]] {
+  return [label, parts];
 }
 
 /** The same as one log line, for when nobody watches a terminal. */
 export function progressFields({ crawl, store, forwarded }: Snapshot): Record<string, number> {
   const fields: Record<string, number | null> = {
     epoch: crawl?.stats.epoch ?? null,
+    devnetNodesObserved: crawl?.devnet?.observed ?? null,
     peersKnown: crawl?.stats.peers.known ?? null,
     due: crawl?.stats.peers.due ?? null,
     inFlight: crawl?.stats.inFlight ?? null,
@@ -104,20 +133,4 @@ export function progressFields({ crawl, store, forwarded }: Snapshot): Record<st
     validatorsPublishedRule: store?.totals.validators ?? null,
   };
   return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, number] => entry[1] !== null));
-}
-
-function row(label: string, value: string): string {
-  return `  ${label.padEnd(LABEL_WIDTH)}${value}`;
-}
-
-export function count(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** Hours, minutes and seconds, as a clock shows them. */
-export function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1_000);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const clock = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return seconds < 3_600 ? clock : `${Math.floor(seconds / 3_600)}:${clock}`;
 }

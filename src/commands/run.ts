@@ -1,14 +1,13 @@
-import { firstValueFrom } from 'rxjs';
-import type { SentryProgram } from '../io/sentry.ts';
+import { merge, NEVER } from 'rxjs';
 import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
-import { prepareDataFolder } from './data-folder.ts';
+import { prepareFolder } from './data-folder.ts';
 import { drained, openEventPath } from './event-path.ts';
+import type { Check } from './health.ts';
 import type { Options } from './options.ts';
-import { openScreen } from './screen.ts';
-import { forceOnNextSignal, stopRequested } from './stopping.ts';
-import { type Store, startStore } from './store-part.ts';
+import { startStore } from './store-part.ts';
 import { renderSummary, summaryPeers } from './summary.ts';
+import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
 
 /** `run`: crawl, store and serve in one process. */
@@ -17,46 +16,39 @@ export function run(options: Options): Promise<number> {
 }
 
 /** The body of `run` and `sentry`, which differ in who consumes the events. */
-export async function crawlAndStore(options: Options, { stores }: { readonly stores: boolean }): Promise<number> {
-  const startedMs = Date.now();
-  const screen = openScreen(options);
-  const { logger } = screen;
-  const stopping = firstValueFrom(stopRequested(options.forMs));
-  const stack = new AsyncDisposableStack();
-  let summary = '';
-  try {
-    const dataDir = await prepareDataFolder(options.dataDir);
-    const chosen = await chooseNetwork(options, stack, logger);
-    const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
-    const delivered = (await (stores ? path.nats : null)) ?? path.spool;
-    const store = stores ? await startStore(options, delivered, dataDir, stack, logger) : null;
-    const crawling = stack.use(new AsyncDisposableStack());
-    const sentry = await startCrawl(options, chosen.network, path, dataDir, crawling, logger);
-    const watched: Watched = { network: chosen.network.name, startedMs, sentry, store, forwarded: path.forwarded };
-    const watching = watch(watched, screen);
-    stack.defer(() => watching.unsubscribe());
-
-    const reason = await Promise.race([stopping, ...failures(sentry, store)]);
-    forceOnNextSignal();
-    watching.unsubscribe();
-    screen.clear();
-    logger.info({ reason }, 'stopping');
-    await crawling.disposeAsync();
-    if (store !== null) await drained(path.spool);
-    const peers = store === null ? null : await summaryPeers(store.consumer.database.reader);
-    summary = renderSummary(await takeSnapshot(watched), peers, chosen.truth);
-  } finally {
-    screen.clear();
-    await stack.disposeAsync();
-  }
-  process.stdout.write(`${summary}\n`);
-  return 0;
+export function crawlAndStore(options: Options, parts: { readonly stores: boolean }): Promise<number> {
+  return untilStopped(options, (session) => start(options, parts, session));
 }
 
-/** Promises that reject when a part of the program has failed for good. */
-function failures(sentry: SentryProgram, store: Store | null): Promise<never>[] {
-  return [
-    firstValueFrom(sentry.failed$),
-    ...(store === null ? [] : [store.consumer.ended.then(() => Promise.reject(new Error('the consumer has ended')))]),
-  ];
+async function start(
+  options: Options,
+  { stores }: { readonly stores: boolean },
+  { screen, stack }: Session,
+): Promise<Running> {
+  const startedMs = Date.now();
+  const { logger } = screen;
+  const dataDir = await prepareFolder(options.dataDir, '--data-dir');
+  const chosen = await chooseNetwork(options, stack, logger);
+  const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
+  const nats = stores ? await path.nats : null;
+  // What starts later adds its own.
+  const checks: Check[] = [path.check, async () => nats?.problem() ?? null];
+  const store = stores ? await startStore(options, nats ?? path.spool, dataDir, checks, stack, logger) : null;
+  const crawling = stack.use(new AsyncDisposableStack());
+  const crawl = await startCrawl(options, chosen, path, dataDir, crawling, logger);
+  checks.push(...crawl.checks);
+  const watched: Watched = { network: chosen.network.name, startedMs, crawl, store, forwarded: path.forwarded };
+  const watching = watch(watched, screen);
+  stack.defer(() => watching.unsubscribe());
+
+  return {
+    failed$: merge(crawl.sentry.failed$, store?.failed$ ?? NEVER),
+    async finish() {
+      watching.unsubscribe();
+      await crawling.disposeAsync();
+      if (store !== null) await drained(path.spool);
+      const peers = store === null ? null : await summaryPeers(store.consumer.database.reader);
+      return renderSummary(await takeSnapshot(watched), peers, chosen.truth);
+    },
+  };
 }

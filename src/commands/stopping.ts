@@ -1,27 +1,32 @@
-import { fromEvent, map, merge, NEVER, type Observable, take, timer } from 'rxjs';
-
-/** A signal came twice: the user does not want to wait. */
+/** The user does not want to wait. */
 const EXIT_FORCED = 130;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/**
- * Emits once, with the reason, when the program should stop: SIGINT, SIGTERM, or after `forMs`. A second signal ends the
- * process at once; everything acknowledged is on disk by then.
- */
-export function stopRequested(forMs: number | undefined): Observable<string> {
-  const signal$ = merge(
-    fromEvent(process, 'SIGINT').pipe(map(() => 'SIGINT')),
-    fromEvent(process, 'SIGTERM').pipe(map(() => 'SIGTERM')),
-  );
-  const elapsed$ = forMs === undefined ? NEVER : timer(forMs).pipe(map(() => 'the time is up'));
-  return merge(signal$, elapsed$).pipe(take(1));
+/** The signals that end the program. */
+export interface StopSignals {
+  /** Resolves with the name of the first signal. The second ends the process at once. */
+  readonly first: Promise<string>;
+  release(): void;
 }
 
-/** From the first request on, the next signal forces. */
-export function forceOnNextSignal(): void {
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.on(signal, () => {
-      process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
-      process.exit(EXIT_FORCED);
-    });
-  }
+/**
+ * Listens until released, not just for the first signal: the library that gives the cursor back ends the process by
+ * itself when nobody else listens. Forcing is safe, because everything acknowledged is on disk.
+ */
+export function listenForSignals(): StopSignals {
+  const { promise: first, resolve } = Promise.withResolvers<string>();
+  let heard = 0;
+  const onSignal = (signal: string) => {
+    heard++;
+    if (heard === 1) return resolve(signal);
+    process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
+    process.exit(EXIT_FORCED);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return {
+    first,
+    release() {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import { from, mergeMap, type Observable, throwError } from 'rxjs';
 import { type Consumer, startConsumer } from '../io/consumer.ts';
 import { apiKeysFrom } from '../io/http/api-keys.ts';
 import { createApp } from '../io/http/app.ts';
@@ -6,11 +7,14 @@ import { type HttpServer, startHttp } from '../io/http/server.ts';
 import type { Logger } from '../io/logger.ts';
 import { viewReader } from '../io/tracker/view-reader.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
+import type { Check } from './health.ts';
 import type { Options } from './options.ts';
 
 export interface Store {
   readonly consumer: Consumer;
   readonly http: HttpServer;
+  /** Errors when the consumer has ended by itself. */
+  readonly failed$: Observable<never>;
   /** The published rule's figures over all peers. */
   totals(): Promise<StoreTotals>;
 }
@@ -21,22 +25,24 @@ export interface StoreTotals {
   readonly validators: number;
 }
 
-/** Starts the consumer and the HTTP API; both stop with the stack, the API first. */
+/** Starts the consumer and the HTTP API, which tells what `checks` say; both stop with the stack, the API first. */
 export async function startStore(
   options: Pick<Options, 'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys'>,
   log: EventLog,
   dataDir: string,
+  checks: Check[],
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<Store> {
   const consumer = await startConsumer({ log, dataDir, durable: options.consumerName, logger });
   stack.defer(() => consumer.close());
   const { reader } = consumer.database;
+  checks.push(async () => consumer.problems().join('; ') || null);
   const app = createApp({
     view: viewReader(reader),
     isApiKey: apiKeysFrom(options.apiKeys),
     pseudonym: await pseudonymFrom(dataDir),
-    readiness: [],
+    readiness: checks,
     logger,
   });
   const http = await startHttp({ host: options.httpHost, port: options.httpPort, fetch: app.fetch });
@@ -45,6 +51,7 @@ export async function startStore(
   return {
     consumer,
     http,
+    failed$: from(consumer.ended).pipe(mergeMap(() => throwError(() => new Error('the consumer has ended')))),
     async totals() {
       const row = await reader.get<StoreTotals>(
         `SELECT count(*) AS peers, coalesce(sum(num_observations), 0) AS observations,

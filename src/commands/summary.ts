@@ -1,7 +1,8 @@
 import { clientOf } from '../consensus/client.ts';
 import type { DevnetNode } from '../io/network-file.ts';
 import type { SqliteDatabase } from '../io/sqlite.ts';
-import { count, duration, type Snapshot } from './progress.ts';
+import type { Snapshot } from './progress.ts';
+import { clockText, count, table } from './texts.ts';
 
 /** A peer of the stored view, as far as the summary needs it. */
 export interface SummaryPeer {
@@ -27,7 +28,7 @@ export function renderSummary(
 ): string {
   const { crawl, forwarded } = snapshot;
   return [
-    `valtrack stopped after ${duration(snapshot.upMs)} on ${snapshot.network}.`,
+    `valtrack stopped after ${clockText(snapshot.upMs)} on ${snapshot.network}.`,
     ...(crawl === null ? [] : crawlLines(crawl.stats)),
     ...(forwarded === null ? [] : [`${count(forwarded)} events were published to NATS.`]),
     ...(peers === null ? [] : clientTable(peers)),
@@ -81,13 +82,4 @@ function truthLines(peers: readonly SummaryPeer[], truth: readonly DevnetNode[])
     `The published rule counts ${count(published)} of ${count(validators)} validators${share}:`,
     'it is the largest number of short-lived subnets in one look, not a number of validators.',
   ];
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `  ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}`;
-  return [line(head), ...rows.map(line)];
 }

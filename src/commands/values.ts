@@ -1,27 +1,38 @@
 import { UsageError } from './usage-error.ts';
 
-/** Reading option values: each reader takes the text a user wrote and throws a UsageError that says what is allowed. */
-export type Reader<T> = (name: string, text: string) => T;
+/**
+ * Reading option values: each reader takes the text a user wrote, with a label that says where (`--nodes`,
+ * `VALTRACK_NODES`), and throws a UsageError that says what is allowed.
+ */
+export type Reader<T> = (label: string, text: string) => T;
 
-export const text: Reader<string> = (name, value) => {
-  if (value.trim() === '') throw new UsageError(`--${name} needs a value`);
+export const text: Reader<string> = (label, value) => {
+  if (value.trim() === '') throw new UsageError(`${label} needs a value`);
+  return value;
+};
+
+/** A name that other programs take as part of theirs. */
+export const name: Reader<string> = (label, value) => {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(value)) {
+    throw new UsageError(`${label} must be at most 64 letters, digits, - and _, not "${value}"`);
+  }
   return value;
 };
 
 export function oneOf<const Choice extends string>(choices: readonly Choice[]): Reader<Choice> {
-  return (name, value) => {
+  return (label, value) => {
     const choice = choices.find((candidate) => candidate === value);
-    if (choice === undefined) throw new UsageError(`--${name} must be one of ${choices.join(', ')}, not "${value}"`);
+    if (choice === undefined) throw new UsageError(`${label} must be one of ${choices.join(', ')}, not "${value}"`);
     return choice;
   };
 }
 
 export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEGER): Reader<number> {
   const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-  return (name, value) => {
+  return (label, value) => {
     const number = /^-?\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
     if (!Number.isSafeInteger(number) || number < minimum || number > maximum) {
-      throw new UsageError(`--${name} must be a whole number ${range}, not "${value}"`);
+      throw new UsageError(`${label} must be a whole number ${range}, not "${value}"`);
     }
     return number;
   };
@@ -29,24 +40,29 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Timers of the platform fire at once when asked for more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** A duration such as `90s`, `1.5h` or `500ms`, in milliseconds. */
-export const durationMs: Reader<number> = (name, value) => {
+export const durationMs: Reader<number> = (label, value) => {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value.trim());
   const unitMs = UNITS_MS[match?.[2] ?? ''];
   const duration = Number(match?.[1]) * (unitMs ?? Number.NaN);
-  if (!Number.isFinite(duration) || duration <= 0) {
-    throw new UsageError(`--${name} must be a duration such as 90s, 15m or 2h (units ms, s, m, h, d), not "${value}"`);
+  if (!Number.isFinite(duration) || duration < 1 || duration > MAX_TIMER_MS) {
+    throw new UsageError(
+      `${label} must be a duration such as 90s, 15m or 2h (units ms, s, m, h, d; at most 24d), not "${value}"`,
+    );
   }
   return duration;
 };
 
 export const url =
   (...schemes: readonly string[]): Reader<string> =>
-  (name, value) => {
+  (label, value) => {
     const first = value.split(',')[0] ?? '';
     const scheme = URL.canParse(first) ? new URL(first).protocol.replace(':', '') : null;
     if (scheme === null || !schemes.includes(scheme)) {
-      throw new UsageError(`--${name} must be an address such as ${schemes[0]}://host:port`);
+      throw new UsageError(`${label} must be an address such as ${schemes[0]}://host:port`);
     }
     return value;
   };

@@ -9,7 +9,7 @@ import {
   type Subscription,
   startWith,
 } from 'rxjs';
-import type { SentryProgram } from '../io/sentry.ts';
+import type { Crawl } from './crawl-part.ts';
 import { progressFields, renderProgress, type Snapshot } from './progress.ts';
 import type { Screen } from './screen.ts';
 import type { Store } from './store-part.ts';
@@ -21,17 +21,17 @@ const REPORT_MS = 60_000;
 export interface Watched {
   readonly network: string;
   readonly startedMs: number;
-  readonly sentry: SentryProgram | null;
+  readonly crawl: Crawl | null;
   readonly store: Store | null;
   readonly forwarded: () => number | null;
 }
 
-export async function takeSnapshot({ network, startedMs, sentry, store, forwarded }: Watched): Promise<Snapshot> {
+export async function takeSnapshot({ network, startedMs, crawl, store, forwarded }: Watched): Promise<Snapshot> {
   const counts = store?.consumer.counts();
   return {
     network,
     upMs: Date.now() - startedMs,
-    crawl: sentry === null ? null : { stats: sentry.stats(), depths: sentry.depths },
+    crawl: crawl?.progress() ?? null,
     store:
       store === null || counts === undefined
         ? null
@@ -41,6 +41,7 @@ export async function takeSnapshot({ network, startedMs, sentry, store, forwarde
             malformed: counts.malformed,
             parquetFiles: counts.parquetFiles,
             url: store.http.url,
+            problems: store.consumer.problems(),
           },
     forwarded: forwarded(),
   };
@@ -48,12 +49,12 @@ export async function takeSnapshot({ network, startedMs, sentry, store, forwarde
 
 /** Shows progress: a block that stays on a terminal, else one log line an epoch. */
 export function watch(watched: Watched, { live, logger, show }: Screen): Subscription {
-  const { sentry } = watched;
+  const { crawl } = watched;
   const moments$: Observable<unknown> = live
     ? interval(REFRESH_MS).pipe(startWith(0))
-    : sentry === null
+    : crawl === null
       ? interval(REPORT_MS)
-      : sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
+      : crawl.sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
   return moments$
     .pipe(
       live ? exhaustMap(() => takeSnapshot(watched)) : concatMap(() => takeSnapshot(watched)),
@@ -63,7 +64,7 @@ export function watch(watched: Watched, { live, logger, show }: Screen): Subscri
       }),
     )
     .subscribe((snapshot) => {
-      if (live) show(renderProgress(snapshot));
+      if (live) show((columns) => renderProgress(snapshot, columns));
       else logger.info(progressFields(snapshot), 'progress');
     });
 }

@@ -1,5 +1,5 @@
 import { destination, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
 export type { Logger };
 
@@ -18,18 +18,24 @@ export interface LoggerOptions {
 /** Secrets never reach a line, whatever object is logged. */
 const REDACTED = ['*.privateKey', 'privateKey', '*.apiKey', 'apiKey', '*.token', 'token', '*.password', 'password'];
 
-/** The program's logger: one JSON object a line, or coloured text for people. */
+/**
+ * The program's logger: one JSON object a line, or text for people, coloured when the terminal has colours and `NO_COLOR`
+ * is not set. A line is written before the call returns.
+ */
 export function createLogger({ level, format, write }: LoggerOptions): Logger {
   const sink = write === undefined ? destination({ fd: 2, sync: true }) : { write };
-  const stream =
-    format === 'json'
-      ? sink
-      : pretty({
-          destination: sink as never,
-          sync: true,
-          ignore: 'pid,hostname',
-          translateTime: 'SYS:HH:MM:ss',
-          colorize: process.stderr.isTTY,
-        });
-  return pino({ level, base: null, redact: { paths: REDACTED, censor: '[redacted]' } }, stream);
+  return pino(
+    { level, base: null, redact: { paths: REDACTED, censor: '[redacted]' } },
+    format === 'json' ? sink : readable(sink),
+  );
+}
+
+function readable(sink: { write(line: string): unknown }): { write(json: string): void } {
+  const colorize = process.stderr.isTTY === true && process.stderr.hasColors();
+  const lineOf = prettyFactory({ colorize, singleLine: true, translateTime: 'SYS:HH:MM:ss' });
+  return {
+    write(json) {
+      sink.write(lineOf(json));
+    },
+  };
 }

@@ -26,6 +26,7 @@ export interface NatsLink {
   readonly servers: string;
   /** Whether the connection is up, now and at each change; errors when it is given up for good. */
   readonly connected$: Observable<boolean>;
+  isConnected(): boolean;
   /** Waits for the connection, at most `timeoutMs`; rejects with an EventLogUnreachableError. */
   connected(timeoutMs: number): Promise<void>;
   /** Sends what is buffered if the server is there, and ends. */
@@ -129,6 +130,7 @@ export async function natsLink({ url, logger, waitOnFirstConnect, signal }: Nats
     connection,
     servers,
     connected$: state$.asObservable(),
+    isConnected: () => !connection.isClosed() && state$.value,
     async connected(timeoutMs) {
       const unreachable = () => new EventLogUnreachableError(`not connected to NATS at ${servers}`);
       await firstValueFrom(

@@ -10,6 +10,11 @@ import { natsTopology } from './nats-topology.ts';
 import { type NatsUnacked, natsUnacked } from './nats-unacked.ts';
 import { oneSubscriberEach } from './one-subscriber.ts';
 
+export interface NatsEventLog extends EventLog {
+  /** Why nothing comes or goes at the moment, for people; `null` when connected. */
+  problem(): string | null;
+}
+
 export interface NatsEventLogOptions {
   /** `nats://host:4222`, with `user:password@` or `token@` before the host, several with commas between them. */
   readonly url: string;
@@ -44,7 +49,7 @@ export async function natsEventLog({
   signal,
   appendTimeoutMs = DEFAULT_APPEND_TIMEOUT_MS,
   ackWaitMs,
-}: NatsEventLogOptions): Promise<EventLog> {
+}: NatsEventLogOptions): Promise<NatsEventLog> {
   const link = await natsLink({ url, logger, waitOnFirstConnect, signal });
   const { connection, servers } = link;
   const jetstream = connection.jetstream();
@@ -101,6 +106,7 @@ export async function natsEventLog({
       const context = { link, topology, logger, unacked: unacked(options.durable) };
       return exclusive(options.durable, natsDeliveries(context, options)).pipe(takeUntil(closed$));
     },
+    problem: () => (link.isConnected() ? null : `not connected to NATS at ${servers}; trying again`),
     close() {
       closed$.next();
       closing ??= close();

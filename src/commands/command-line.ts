@@ -1,0 +1,132 @@
+import yargs, { type Argv } from 'yargs';
+import { COMMANDS, type Command, OPTIONS, type OptionName } from './options.ts';
+import { UsageError } from './usage-error.ts';
+import { VERSION } from './version.ts';
+
+/** What a user asked for: a command, the options on the command line, and what stands beside them. */
+export interface CommandCall {
+  readonly command: Command;
+  readonly texts: Readonly<Record<string, unknown>>;
+  readonly config: string | undefined;
+  readonly files: readonly string[];
+}
+
+const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describe: string }>> = {
+  run: { usage: 'run', describe: 'Crawl, store and serve in one process' },
+  sentry: { usage: 'sentry', describe: 'Crawl and publish to NATS JetStream' },
+  consumer: { usage: 'consumer', describe: 'Consume from NATS JetStream, store and serve' },
+  devnet: { usage: 'devnet', describe: 'Run a network of simulated beacon nodes on loopback whose truth is known' },
+  replay: {
+    usage: 'replay <file...>',
+    describe: 'Feed recorded events (.ndjson, .log, .csv, .parquet, -) into the event log',
+  },
+};
+
+const MAX_HELP_COLUMNS = 100;
+const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
+
+/**
+ * Reads the command line. `null` when it was answered with the help or the version, on standard output.
+ * @throws UsageError that says what is wrong and what is allowed
+ */
+export async function parseCommandLine(args: readonly string[]): Promise<CommandCall | null> {
+  let call: CommandCall | null = null;
+  const parser = yargs([...args])
+    .scriptName('valtrack')
+    .usage('$0 <command>\n\nFinds the beacon nodes of an Ethereum network and estimates the validators behind them.')
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'duplicate-arguments-array': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .option('config', { describe: 'YAML file with options, by their names here', type: 'string', requiresArg: true })
+    .options(GLOBAL_OPTIONS)
+    .version(VERSION)
+    .alias('h', 'help')
+    .strict()
+    .demandCommand(1, `name a command: ${COMMANDS.join(', ')}`)
+    .epilogue(
+      'Every option works before and after the command, as VALTRACK_<NAME> in the environment, and in the --config file. ' +
+        'valtrack <command> --help shows the options of a command.',
+    )
+    .wrap(Math.min(MAX_HELP_COLUMNS, process.stdout.columns ?? MAX_HELP_COLUMNS))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error === undefined || error.name === 'YError' ? new UsageError(explained(message, args)) : error;
+    });
+  for (const command of COMMANDS) {
+    addCommand(parser, command, ({ config, file, ...texts }) => {
+      call = {
+        command,
+        texts,
+        config: config as string | undefined,
+        files: Array.isArray(file) ? file.map(String) : [],
+      };
+    });
+  }
+  await parser.parse();
+  return call;
+}
+
+function addCommand(parser: Argv, command: Command, choose: (texts: Record<string, unknown>) => void): void {
+  const { usage, describe } = USAGE[command];
+  parser.command(
+    usage,
+    describe,
+    (described) => {
+      described
+        .usage(`$0 ${usage}\n\n${describe}`)
+        .options(optionsWhere((commands) => commands?.includes(command) === true));
+      if (command === 'replay') {
+        described.positional('file', { describe: 'Files, or - for standard input', array: true, type: 'string' });
+      }
+    },
+    choose,
+  );
+}
+
+/** Every value is text here; defaults are applied when values are read, and only shown by the help. */
+function optionsWhere(wanted: (commands: readonly Command[] | undefined) => boolean) {
+  return Object.fromEntries(
+    Object.entries(OPTIONS)
+      .filter(([, { commands }]) => wanted(commands))
+      .map(([name, { alias, describe, default: value, defaultText }]) => {
+        const shown = value ?? defaultText;
+        return [
+          name,
+          {
+            type: 'string' as const,
+            requiresArg: true,
+            describe: shown === undefined ? describe : `${describe} [default: ${shown}]`,
+            ...(alias === undefined ? {} : { alias }),
+          },
+        ];
+      }),
+  );
+}
+
+/** yargs says what is wrong; this says it in the words of the command line, and adds what is allowed. */
+function explained(message: string, args: readonly string[]): string {
+  const command = COMMANDS.find((name) => args.includes(name));
+  const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
+  if (lacking !== undefined) return `${dashed(lacking)} needs a value`;
+  if (message.startsWith('Not enough non-option arguments'))
+    return `${command ?? ''} needs a file, or - for standard input`;
+  const unknown = /^Unknown (?:arguments?|commands?): (.+)$/.exec(message)?.[1]?.split(', ')[0];
+  if (unknown === undefined) return message;
+  if (command === undefined) return `there is no command "${unknown}"; the commands are ${COMMANDS.join(', ')}`;
+  const isOption = args.some((arg) => arg.startsWith('-') && arg.replace(/^-+/, '').split('=')[0] === unknown);
+  if (!isOption) return `${command} has no use for "${unknown}"; "valtrack ${command} --help" shows what it takes`;
+  const owners = unknown in OPTIONS ? OPTIONS[unknown as OptionName].commands : undefined;
+  if (owners !== undefined) {
+    return `${dashed(unknown)} is not an option of ${command}; it belongs to ${owners.join(', ')}`;
+  }
+  const allowed = Object.entries(OPTIONS).filter(([, { commands }]) => commands?.includes(command) ?? true);
+  return `there is no option ${dashed(unknown)}; ${command} has --config, ${allowed.map(([name]) => dashed(name)).join(', ')}`;
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
