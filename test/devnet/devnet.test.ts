@@ -4,12 +4,20 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ENR } from '@chainsafe/enr';
-import { Compressor } from 'snappy';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { exchange, PING_0, type PlainPeer, plainPeer, protocol, successOf } from './support/plain-peer.ts';
+import {
+  exchange,
+  framed,
+  PING_0,
+  type PlainPeer,
+  plainPeer,
+  protocol,
+  statusBody,
+  successOf,
+} from './support/plain-peer.ts';
 
 const problems: string[] = [];
 let dir: Awaited<ReturnType<typeof tempDir>>;
@@ -282,13 +290,6 @@ describe('a node, to a peer that misbehaves', () => {
   });
 });
 
-/** A request's body, written by snappy's own encoder of frames. */
-async function framed(body: Buffer): Promise<string> {
-  const compressor = new Compressor();
-  const head = compressor.update(body);
-  return Buffer.concat([Buffer.from([body.length]), head, await compressor.finish()]).toString('hex');
-}
-
 function statusRequest(digest: string): Promise<string> {
-  return framed(Buffer.concat([Buffer.from(digest, 'hex'), Buffer.alloc(88)]));
+  return framed(statusBody(digest));
 }

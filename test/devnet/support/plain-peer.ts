@@ -1,14 +1,15 @@
 import { type GossipsubEvents, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
+import { quic } from '@chainsafe/libp2p-quic';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { type Identify, identify } from '@libp2p/identify';
-import type { Connection, IdentifyResult, Libp2p, PubSub } from '@libp2p/interface';
+import type { Connection, IdentifyResult, Libp2p, PrivateKey, PubSub } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
 import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p } from 'libp2p';
-import { Decompressor } from 'snappy';
+import { createLibp2p, type Libp2pOptions } from 'libp2p';
+import { Compressor, Decompressor } from 'snappy';
 
 /** A libp2p peer that knows nothing of Ethereum: it opens streams and keeps what comes. */
 export interface PlainPeer {
@@ -39,11 +40,21 @@ const RESPONSES: ReadonlyMap<string, (request: Buffer) => Buffer> = new Map([
   ['goodbye/1', () => Buffer.alloc(0)],
 ]);
 
-export async function plainPeer({ muxers = [yamux(), mplex()] } = {}): Promise<PlainPeer> {
+export interface PlainPeerOptions {
+  readonly muxers?: NonNullable<Libp2pOptions['streamMuxers']>;
+  readonly privateKey?: PrivateKey;
+  readonly listen?: readonly string[];
+  readonly withQuic?: boolean;
+  /** Answers in place of the usual ones, in hex; `null` for a method that is not spoken. */
+  readonly responses?: Readonly<Record<string, string | null>>;
+}
+
+export async function plainPeer(options: PlainPeerOptions = {}): Promise<PlainPeer> {
+  const { muxers = [yamux(), mplex()], listen = [], withQuic = false, responses = {} } = options;
   const libp2p = await createLibp2p({
-    privateKey: await generateKeyPair('secp256k1'),
-    addresses: { listen: [] },
-    transports: [tcp()],
+    privateKey: options.privateKey ?? (await generateKeyPair('secp256k1')),
+    addresses: { listen: [...listen] },
+    transports: withQuic ? [tcp(), quic()] : [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: muxers,
     connectionMonitor: { enabled: false },
@@ -62,7 +73,10 @@ export async function plainPeer({ muxers = [yamux(), mplex()] } = {}): Promise<P
     topics.set(peerId.toString(), known);
   });
   const requests: { method: string; ssz: string }[] = [];
-  for (const [method, response] of RESPONSES) {
+  for (const [method, usual] of RESPONSES) {
+    const other = responses[method];
+    if (other === null) continue;
+    const response = other === undefined ? usual : () => Buffer.from(other, 'hex');
     await libp2p.handle(protocol(method), async ({ stream }) => {
       const bytes = await collect(stream.source);
       requests.push({ method, ssz: bytes.length === 0 ? '' : (await payloadOf(bytes)).toString('hex') });
@@ -79,6 +93,26 @@ export async function plainPeer({ muxers = [yamux(), mplex()] } = {}): Promise<P
     topicsOf: (peerId) => topics.get(peerId) ?? new Set(),
     dial: (address) => libp2p.dial(multiaddr(address)),
   };
+}
+
+/** A request's body, or a response's without its result, written by snappy's own encoder of frames. */
+export async function framed(body: Uint8Array): Promise<string> {
+  const compressor = new Compressor();
+  const head = compressor.update(Buffer.from(body));
+  return Buffer.concat([Buffer.from([body.length]), head, await compressor.finish()]).toString('hex');
+}
+
+/** A Status of zeros but for some fields, of version 2. */
+export function statusBody(
+  digest: string,
+  { finalizedEpoch = 0n, headSlot = 0n, root = '00'.repeat(32) } = {},
+): Buffer {
+  const status = Buffer.alloc(92);
+  status.write(digest, 'hex');
+  status.write(root, 4, 'hex');
+  status.writeBigUInt64LE(finalizedEpoch, 36);
+  status.writeBigUInt64LE(headSlot, 76);
+  return status;
 }
 
 /** Sends raw bytes on a new stream, closes that side, and returns all that comes back. */
