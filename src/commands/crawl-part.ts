@@ -32,6 +32,8 @@ export async function startCrawl(
   logger: Logger,
 ): Promise<Crawl> {
   const writing = attemptsAt('writing events to disk');
+  const listenIp = options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1');
+  const port = options.port ?? (network.isPublic ? LISTEN_PORT : 0);
   const sentry = await startSentry({
     network,
     dataDir,
@@ -39,10 +41,12 @@ export async function startCrawl(
     log: reporting(spool, writing),
     crawlerId: options.crawlerId,
     crawlerLocation: options.crawlerLocation,
-    listenIp: options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1'),
-    port: options.port ?? (network.isPublic ? LISTEN_PORT : 0),
+    listenIp,
+    port,
     agent: `valtrack/${VERSION}`,
     logger,
+  }).catch((error: unknown) => {
+    throw listenError(error, listenIp, port) ?? error;
   });
   stack.defer(() => sentry.stop());
   const listening = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
@@ -75,6 +79,20 @@ export async function startCrawl(
     }),
     checks: [writing.check, async () => quiet(network, Date.now() - lastObservedMs)],
   };
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'in use; stop the other program or choose another with --port',
+  EACCES: 'not allowed; choose one above 1023 with --port',
+  EADDRNOTAVAIL: 'this machine has no such address; choose one it has with --listen-ip',
+};
+
+/** libp2p tells of a failed socket in many lines; `null` when it was something else. */
+function listenError(error: unknown, listenIp: string, port: number): Error | null {
+  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(String(error))?.[0];
+  if (code === undefined) return null;
+  const message = `cannot listen on ${listenIp}, UDP and TCP port ${port}: ${REMEDIES[code]}`;
+  return new Error(message, { cause: error });
 }
 
 function quiet({ slotMs, slotsPerEpoch }: Network, sinceMs: number): string | null {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
-import { durationMs, integer, name, oneOf, type Reader, text, url } from './values.ts';
+import { durationMs, integer, ipAddress, name, oneOf, type Reader, text, url } from './values.ts';
 
 export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'replay'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -130,7 +130,7 @@ export const OPTIONS = {
   'listen-ip': spec<string>({
     describe: 'Address discv5 and libp2p listen on',
     defaultText: '0.0.0.0; on a devnet 127.0.0.1',
-    read: text,
+    read: ipAddress,
     commands: CRAWLING,
   }),
   port: spec<number>({

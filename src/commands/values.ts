@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { UsageError } from './usage-error.ts';
 
 /**
@@ -8,6 +9,11 @@ export type Reader<T> = (label: string, text: string) => T;
 
 export const text: Reader<string> = (label, value) => {
   if (value.trim() === '') throw new UsageError(`${label} needs a value`);
+  return value;
+};
+
+export const ipAddress: Reader<string> = (label, value) => {
+  if (isIP(value) === 0) throw new UsageError(`${label} must be an IP address such as 0.0.0.0 or ::, not "${value}"`);
   return value;
 };
 

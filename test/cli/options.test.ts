@@ -1,0 +1,256 @@
+import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseCommandLine } from '../../src/commands/command-line.ts';
+import { configFileSource } from '../../src/commands/config-file.ts';
+import {
+  COMMANDS,
+  type Command,
+  commandLineSource,
+  environmentSource,
+  OPTIONS,
+  type OptionName,
+  type Options,
+  readOptions,
+} from '../../src/commands/options.ts';
+import { UsageError } from '../../src/commands/usage-error.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+interface Case {
+  readonly key: keyof Options;
+  /** Four different good texts and what each means. */
+  readonly good: readonly [text: string, value: unknown][];
+  readonly bad: readonly string[];
+  /** What the message about a bad one has to name. */
+  readonly allowed: string;
+  readonly default: unknown;
+}
+
+const texts = (key: keyof Options, fallback: unknown): Case => ({
+  key,
+  good: ['a', 'b', 'c'].map((text) => [text, text]),
+  bad: [' '],
+  allowed: 'needs a value',
+  default: fallback,
+});
+const numbers = (key: keyof Options, from: number, to: number | null, fallback: unknown): Case => ({
+  key,
+  good: [from, from + 1, from + 2].map((value) => [String(value), value]),
+  bad: [String(from - 1), 'many', '1.5', '', '1e3', ...(to === null ? [] : [String(to + 1)])],
+  allowed: to === null ? `of at least ${from}` : `from ${from} to ${to}`,
+  default: fallback,
+});
+
+/** The contract's table, in the form of a test: every option has a row. */
+const CASES: Readonly<Record<OptionName, Case>> = {
+  'log-level': {
+    key: 'logLevel',
+    good: [
+      ['trace', 'trace'],
+      ['error', 'error'],
+      ['silent', 'silent'],
+    ],
+    bad: ['loud', 'INFO', ''],
+    allowed: 'trace, debug, info, warn, error, silent',
+    default: 'info',
+  },
+  'log-format': {
+    key: 'logFormat',
+    good: [
+      ['pretty', 'pretty'],
+      ['json', 'json'],
+      ['pretty', 'pretty'],
+    ],
+    bad: ['xml'],
+    allowed: 'pretty, json',
+    default: 'json',
+  },
+  'nats-url': {
+    key: 'natsUrl',
+    good: ['nats://a:1', 'tls://b', 'nats://u:p@c:3,nats://d:4'].map((text) => [text, text]),
+    bad: ['http://x', 'localhost', ''],
+    allowed: 'nats://host:port',
+    default: undefined,
+  },
+  network: texts('network', 'mainnet'),
+  'data-dir': texts('dataDir', './data'),
+  'http-host': texts('httpHost', '127.0.0.1'),
+  'http-port': numbers('httpPort', 0, 65_535, 8080),
+  'api-keys': texts('apiKeys', 'api_keys.txt'),
+  'active-validators': numbers('activeValidators', 1, null, undefined),
+  nodes: numbers('nodes', 1, 10_000, 50),
+  seed: numbers('seed', 0, null, 1),
+  'slot-ms': numbers('slotMs', 50, 60_000, 250),
+  dir: texts('dir', undefined),
+  'consumer-name': {
+    ...texts('consumerName', 'consumer-valtrack'),
+    bad: ['with space', 'a.b', '', 'x'.repeat(65)],
+    allowed: 'at most 64 letters, digits, - and _',
+  },
+  'crawler-id': texts('crawlerId', hostname()),
+  'crawler-location': texts('crawlerLocation', 'unknown'),
+  'listen-ip': {
+    key: 'listenIp',
+    good: ['127.0.0.1', '0.0.0.0', '::1'].map((text) => [text, text]),
+    bad: ['localhost', '1.2.3', '1.2.3.256', ''],
+    allowed: 'an IP address such as 0.0.0.0 or ::',
+    default: undefined,
+  },
+  port: numbers('port', 0, 65_535, undefined),
+  for: {
+    key: 'forMs',
+    good: [
+      ['90s', 90_000],
+      ['1.5h', 5_400_000],
+      ['500ms', 500],
+    ],
+    bad: ['90', 's', '-5s', '0s', '5 parsecs', '25d'],
+    allowed: '90s, 15m or 2h',
+    default: undefined,
+  },
+};
+
+const NAMES = Object.keys(CASES) as OptionName[];
+const PROGRAMS = COMMANDS.filter((command) => command !== 'replay');
+
+function commandOf(name: OptionName): Command {
+  return PROGRAMS.find((command) => OPTIONS[name].commands?.includes(command) ?? true) as Command;
+}
+
+function variableOf(name: string): string {
+  return `VALTRACK_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+beforeAll(async () => {
+  folder = await tempDir();
+});
+afterAll(() => folder.remove());
+
+async function read(args: readonly string[], env: Record<string, string> = {}, file?: string): Promise<Options> {
+  const call = await parseCommandLine(args);
+  const sources = [commandLineSource(call?.texts ?? {}), environmentSource(env)];
+  return readOptions(...sources, ...(file === undefined ? [] : [configFileSource(file)]));
+}
+
+async function fileWith(content: string): Promise<string> {
+  const path = join(folder.path, `${crypto.randomUUID()}.yaml`);
+  await writeFile(path, content);
+  return path;
+}
+
+describe('every option', () => {
+  it('has a row in this table', () => {
+    expect(NAMES.toSorted()).toEqual(Object.keys(OPTIONS).toSorted());
+  });
+
+  it.each(NAMES)('--%s: flag before environment before file before default', async (name) => {
+    const { key, good, default: fallback } = CASES[name];
+    const [[flag, fromFlag], [variable, fromVariable], [entry, fromFile]] = good as [
+      [string, unknown],
+      [string, unknown],
+      [string, unknown],
+    ];
+    const env = { [variableOf(name)]: variable };
+    const file = await fileWith(`${name}: ${JSON.stringify(entry)}\n`);
+    const command = commandOf(name);
+    expect((await read([command, `--${name}`, flag], env, file))[key]).toEqual(fromFlag);
+    expect((await read([command], env, file))[key]).toEqual(fromVariable);
+    expect((await read([command], {}, file))[key]).toEqual(fromFile);
+    expect((await read([command]))[key]).toEqual(fallback);
+  });
+
+  it.each(NAMES)('--%s works before and after the command, with a space and with =', async (name) => {
+    const { key, good } = CASES[name];
+    const [text, value] = good[0] as [string, unknown];
+    const command = commandOf(name);
+    for (const args of [
+      [command, `--${name}`, text],
+      [command, `--${name}=${text}`],
+      [`--${name}`, text, command],
+      [`--${name}=${text}`, command],
+    ]) {
+      expect((await read(args))[key], args.join(' ')).toEqual(value);
+    }
+  });
+
+  it.each(NAMES)(
+    '--%s refuses wrong values wherever they stand, naming the place and what is allowed',
+    async (name) => {
+      const { bad, allowed } = CASES[name];
+      const command = commandOf(name);
+      for (const text of bad) {
+        const file = await fileWith(`${name}: ${JSON.stringify(text)}\n`);
+        const attempts: [string, Promise<Options>][] = [
+          [`--${name} `, read([command, `--${name}=${text}`])],
+          [`${variableOf(name)} `, read([command], { [variableOf(name)]: text })],
+          [`config file ${file}: ${name} `, read([command], {}, file)],
+        ];
+        for (const [place, attempt] of attempts) {
+          const error = await attempt.then(
+            () => null,
+            (reason: unknown) => reason,
+          );
+          expect(error, `${place}${text}`).toBeInstanceOf(UsageError);
+          const { message } = error as UsageError;
+          expect(message.startsWith(place), message).toBe(true);
+          expect(message).toContain(allowed);
+          expect(message).not.toContain('\n');
+        }
+      }
+    },
+  );
+
+  it.each(NAMES)('--%s without a value is refused', async (name) => {
+    await expect(parseCommandLine([commandOf(name), `--${name}`])).rejects.toThrow(
+      new UsageError(`--${name} needs a value`),
+    );
+  });
+
+  it.each(NAMES)('--%s is refused by commands that have no use for it', async (name) => {
+    const owners = OPTIONS[name].commands ?? COMMANDS;
+    for (const command of PROGRAMS.filter((candidate) => !owners.includes(candidate))) {
+      for (const args of [
+        [command, `--${name}`, '1'],
+        [`--${name}`, '1', command],
+      ]) {
+        await expect(parseCommandLine(args)).rejects.toThrow(
+          new UsageError(`--${name} is not an option of ${command}; it belongs to ${owners.join(', ')}`),
+        );
+      }
+    }
+  });
+});
+
+describe('short options', () => {
+  it('stand for the long ones', async () => {
+    expect(await read(['-l', 'debug', 'sentry', '-n', 'nats://x:1'])).toMatchObject({
+      logLevel: 'debug',
+      natsUrl: 'nats://x:1',
+    });
+  });
+});
+
+describe('the config file', () => {
+  it('may hold options of other commands, comments, plain numbers and empty values', async () => {
+    const file = await fileWith('# ours\nnodes: 7\nhttp-port: 0\nnats-url:\nfor: 5m\n');
+    expect(await read(['consumer'], {}, file)).toMatchObject({ nodes: 7, httpPort: 0, natsUrl: undefined });
+    expect(await read(['run'], {}, await fileWith(''))).toMatchObject({ nodes: 50 });
+  });
+
+  it.each([
+    ['nods: 5\n', /unknown option "nods"; allowed are log-level, /],
+    ['- nodes\n', /must hold options as "name: value"/],
+    ['nodes: [1, 2]\n', /"nodes" must have one value/],
+    ['nodes: {a: 1}\n', /"nodes" must have one value/],
+    ['nodes: "5\n', /is not YAML: /],
+    ['config: other.yaml\n', /unknown option "config"/],
+  ])('%j is refused', async (content, message) => {
+    const file = await fileWith(content);
+    const attempt = read(['run'], {}, file);
+    await expect(attempt).rejects.toThrow(UsageError);
+    await expect(attempt).rejects.toThrow(message);
+    await expect(attempt).rejects.toThrow(file);
+  });
+});

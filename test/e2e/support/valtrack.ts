@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+
+/** A line of the log on standard error. */
+export interface LogLine extends Readonly<Record<string, unknown>> {
+  readonly level: number;
+  readonly msg: string;
+}
+
+/** The program in a process of its own. */
+export interface Valtrack {
+  readonly child: ChildProcess;
+  /** The log so far. */
+  readonly log: readonly LogLine[];
+  /** Lines on standard error that are not of the log. */
+  readonly said: readonly string[];
+  stdout(): string;
+  /** The first line of the log, so far or to come, that satisfies the condition. */
+  line(condition: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
+  /** The address of the HTTP API, once it is served. */
+  url(): Promise<string>;
+  /** Resolves with the exit code when the process is gone. */
+  readonly exited: Promise<number | null>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface ValtrackOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin?: string;
+}
+
+export const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
+
+/** Starts `valtrack` with these arguments, and nothing from the environment that would change what they mean. */
+export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: ValtrackOptions = {}): Valtrack {
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VALTRACK_')));
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: 'pipe',
+    env: { ...inherited, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const killWithUs = () => child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  child.stdin.end(stdin);
+
+  const log: LogLine[] = [];
+  const said: string[] = [];
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  createInterface({ input: child.stderr }).on('line', (text) => {
+    if (text.startsWith('{')) log.push(JSON.parse(text) as LogLine);
+    else said.push(text);
+  });
+  const exited = once(child, 'close').then(([code]) => {
+    process.off('exit', killWithUs);
+    return code as number | null;
+  });
+
+  const line: Valtrack['line'] = (condition, timeoutMs = 30_000) =>
+    vi.waitFor(
+      () => {
+        const found = log.find(condition);
+        if (found !== undefined) return found;
+        throw new Error(`not in the log: ${condition}\n${said.join('\n')}\n${log.map(({ msg }) => msg).join('\n')}`);
+      },
+      { timeout: timeoutMs, interval: 50 },
+    );
+
+  return {
+    child,
+    log,
+    said,
+    stdout: () => stdout,
+    line,
+    url: async () => new URL(String((await line(({ msg }) => msg === 'serving'))['url'])).origin,
+    exited,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** Runs it to its end. */
+export async function valtrackDone(args: readonly string[], options?: ValtrackOptions) {
+  const running = valtrack(args, options);
+  const code = await running.exited;
+  return { code, stdout: running.stdout(), said: running.said, log: running.log };
+}
