@@ -1,5 +1,6 @@
 import type { AddressBlock } from './addresses.ts';
 import type { Kind } from './kinds.ts';
+import { privateIp } from './private-ip.ts';
 
 /** Where a node listens, and what its record says of that. */
 
@@ -13,9 +14,6 @@ export interface Endpoints {
 }
 
 const IP6_LOOPBACK = '::1';
-/** Link-local and without a zone: no kernel sends a packet there, so that even a crawler that tries stays on this machine. */
-const PRIVATE_IP6 = 'fe80000000000000';
-
 /** Chooses a node's addresses by how it can be reached. */
 export async function endpointsOf(
   { reach, behaviour }: Pick<Kind, 'reach' | 'behaviour'>,
@@ -31,9 +29,9 @@ export async function endpointsOf(
   const quicPort = port + 1;
   const quic4 = `/ip4/${host}/udp/${quicPort}/quic-v1`;
 
+  // Without a UDP port, as everybody would send datagrams there.
   if (behaviour === 'private-address') {
-    const ip6 = new Uint8Array(Buffer.from(PRIVATE_IP6 + (index + 1).toString(16).padStart(16, '0'), 'hex'));
-    return { listen: [], discovery: { ip4: udp4 }, entries: { ip6, tcp6: portBytes(port) } };
+    return { listen: [], discovery: { ip4: udp4 }, entries: { ...privateIp(), tcp: portBytes(port) } };
   }
   switch (reach) {
     case 'nat':

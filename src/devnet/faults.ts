@@ -19,7 +19,7 @@ export const FAULTS = {
     observable: 'yes',
   },
   'private-address': {
-    does: 'its record has a link-local address, to which no packet can be sent',
+    does: 'its record has an address of a private network, where nobody listens',
     stage: 'resolve',
     causes: ['private_address'],
     observable: 'no',
