@@ -1,45 +1,76 @@
+import { inspect } from 'node:util';
 import { type Cause, type Failure, failure, type Stage } from '../../consensus/failure.ts';
+import { OTHER_PEER } from './noise.ts';
 
-/** Turns what libp2p and Node throw into the closed list of causes, by error names and codes, never by message texts. */
+/** Turns what libp2p and Node throw into the closed list of causes, by error names and codes. */
 
-const BY_NAME: Readonly<Record<string, Cause>> = {
-  AbortError: 'timeout',
-  TimeoutError: 'timeout',
-  UnexpectedPeerError: 'peer_id_mismatch',
-  InvalidCryptoExchangeError: 'noise_failed',
-  InvalidCryptoTransmissionError: 'noise_failed',
-  EncryptionFailedError: 'noise_failed',
-  MuxerUnavailableError: 'mux_failed',
-  MuxerClosedError: 'eof',
-  UnsupportedProtocolError: 'protocol_unsupported',
-  StreamResetError: 'reset',
-  StreamStateError: 'eof',
-  ConnectionClosedError: 'eof',
-  ConnectionClosingError: 'eof',
-  UnexpectedEOFError: 'eof',
-  ConnectionInterceptedError: 'gated',
-  ConnectionDeniedError: 'gated',
-  DialDeniedError: 'gated',
-  NoValidAddressesError: 'no_address',
-  TransportUnavailableError: 'no_transport',
-  DialSelfError: 'self',
-  TooManyOutboundProtocolStreamsError: 'resource_limited',
-  TooManyInboundProtocolStreamsError: 'resource_limited',
-  ConnectionFailedError: 'refused',
-};
+const BY_NAME: ReadonlyMap<string, Cause> = new Map([
+  ['AbortError', 'timeout'],
+  ['TimeoutError', 'timeout'],
+  ['UnexpectedPeerError', 'peer_id_mismatch'],
+  ['InvalidCryptoExchangeError', 'noise_failed'],
+  ['EncryptionFailedError', 'noise_failed'],
+  ['MuxerUnavailableError', 'mux_failed'],
+  ['BothClientsError', 'mux_failed'],
+  ['DecodeInvalidVersionError', 'mux_failed'],
+  ['InvalidFrameError', 'mux_failed'],
+  ['InvalidStateError', 'mux_failed'],
+  ['NotMatchingPingError', 'mux_failed'],
+  ['ReceiveWindowExceededError', 'mux_failed'],
+  ['StreamAlreadyExistsError', 'mux_failed'],
+  ['UnrequestedPingError', 'mux_failed'],
+  ['MuxerClosedError', 'eof'],
+  ['UnsupportedProtocolError', 'protocol_unsupported'],
+  ['UnhandledProtocolError', 'protocol_unsupported'],
+  ['StreamResetError', 'reset'],
+  ['StreamStateError', 'eof'],
+  ['ConnectionClosedError', 'eof'],
+  ['ConnectionClosingError', 'eof'],
+  ['UnexpectedEOFError', 'eof'],
+  ['ConnectionFailedError', 'refused'],
+  ['ConnectionInterceptedError', 'gated'],
+  ['ConnectionDeniedError', 'gated'],
+  ['DialDeniedError', 'gated'],
+  ['NoValidAddressesError', 'no_address'],
+  ['InvalidMultiaddrError', 'no_address'],
+  ['InvalidPeerIdError', 'no_address'],
+  ['TransportUnavailableError', 'no_transport'],
+  ['DialError', 'resource_limited'],
+  ['QueueFullError', 'resource_limited'],
+  ['RateLimitError', 'resource_limited'],
+  ['StreamInputBufferError', 'resource_limited'],
+  ['LimitedConnectionError', 'resource_limited'],
+  ['TooManyOutboundProtocolStreamsError', 'resource_limited'],
+  ['TooManyInboundProtocolStreamsError', 'resource_limited'],
+  ['ProtocolError', 'bad_response'],
+  ['InvalidMessageError', 'bad_response'],
+  ['InvalidMessageLengthError', 'bad_response'],
+  ['InvalidDataLengthError', 'bad_response'],
+  ['InvalidDataLengthLengthError', 'bad_response'],
+  ['InvalidPublicKeyError', 'bad_response'],
+  ['InvalidSignatureError', 'bad_response'],
+  ['UnsupportedKeyTypeError', 'bad_response'],
+  ['NotStartedError', 'cancelled'],
+]);
 
-const BY_CODE: Readonly<Record<string, Cause>> = {
-  ECONNREFUSED: 'refused',
-  ECONNRESET: 'reset',
-  EPIPE: 'reset',
-  ETIMEDOUT: 'timeout',
-  EHOSTUNREACH: 'host_unreachable',
-  EHOSTDOWN: 'host_unreachable',
-  ENETUNREACH: 'net_unreachable',
-  EADDRNOTAVAIL: 'addr_unassignable',
-  EMFILE: 'fd_exhausted',
-  ENFILE: 'fd_exhausted',
-};
+const BY_CODE: ReadonlyMap<string, Cause> = new Map([
+  ['ECONNREFUSED', 'refused'],
+  ['ECONNRESET', 'reset'],
+  ['ECONNABORTED', 'reset'],
+  ['EPIPE', 'reset'],
+  ['ETIMEDOUT', 'timeout'],
+  ['EHOSTUNREACH', 'host_unreachable'],
+  ['EHOSTDOWN', 'host_unreachable'],
+  ['ENETUNREACH', 'net_unreachable'],
+  ['ENETDOWN', 'net_unreachable'],
+  ['EADDRNOTAVAIL', 'addr_unassignable'],
+  ['EINVAL', 'addr_unassignable'],
+  ['EACCES', 'gated'],
+  ['EPERM', 'gated'],
+  ['EMFILE', 'fd_exhausted'],
+  ['ENFILE', 'fd_exhausted'],
+  ['ENOBUFS', 'fd_exhausted'],
+]);
 
 /** Of several addresses tried, the failure that got furthest says most. */
 const FURTHEST_FIRST: readonly Cause[] = [
@@ -59,7 +90,7 @@ const SECURITY: ReadonlySet<Cause> = new Set(['noise_failed', 'peer_id_mismatch'
 /** Total: whatever was thrown becomes a failure of `stage`, or of the part of the dial that it belongs to. */
 export function failureOf(stage: Stage, thrown: unknown): Failure {
   const cause = causeOf(thrown, 0);
-  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  const detail = thrown instanceof Error ? thrown.message : inspect(thrown);
   return failure(partOf(stage, cause), cause, detail);
 }
 
@@ -77,8 +108,9 @@ function causeOf(thrown: unknown, depth: number): Cause {
     const causes = thrown.errors.map((inner) => causeOf(inner, depth + 1));
     return FURTHEST_FIRST.find((cause) => causes.includes(cause)) ?? causes[0] ?? 'unknown';
   }
-  const code = 'code' in thrown && typeof thrown.code === 'string' ? BY_CODE[thrown.code] : undefined;
-  return code ?? BY_NAME[thrown.name] ?? causeOf(thrown.cause, depth + 1);
+  if (thrown.message === OTHER_PEER) return 'peer_id_mismatch';
+  const code = 'code' in thrown && typeof thrown.code === 'string' ? BY_CODE.get(thrown.code) : undefined;
+  return code ?? BY_NAME.get(thrown.name) ?? causeOf(thrown.cause, depth + 1);
 }
 
 /** What a Goodbye reason means (phase0/p2p-interface.md "Goodbye", and the codes above 128 that clients use). */

@@ -1,23 +1,24 @@
 import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
-import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { type Identify, identify } from '@libp2p/identify';
 import type { Connection, PrivateKey } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
-import { multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p, type Libp2p } from 'libp2p';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
 import { ReplaySubject, Subject } from 'rxjs';
 import type { MetaData, Status } from '../../consensus/containers.ts';
 import { type Failure, failed, failure, type Outcome, success } from '../../consensus/failure.ts';
-import type { Dialer, PeerLink } from '../../streams/ports/peer-link.ts';
+import { parsePeerAddress } from '../../consensus/peer-address.ts';
+import { type Dialer, GOODBYE, type PeerLink } from '../../streams/ports/peer-link.ts';
 import type { DueVisit } from '../../streams/visit.ts';
 import { fromAbortable } from '../from-abortable.ts';
 import type { Logger } from '../logger.ts';
 import { serve } from '../reqresp/server.ts';
 import { causeOfGoodbye, failureOf } from './failure-of.ts';
 import { createLink } from './link.ts';
+import { recognisingNoise } from './noise.ts';
 import { createSubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions {
@@ -38,27 +39,43 @@ export interface Host extends Dialer {
   readonly peerId: string;
   /** Where it listens, with the ports that were chosen. */
   readonly addresses: readonly string[];
+  /** What is kept of peers at this moment. Nothing, when none is connected. */
+  held(): Promise<HeldByHost>;
   stop(): Promise<void>;
 }
+
+export interface HeldByHost {
+  readonly connections: number;
+  readonly gossipPeers: number;
+  readonly subscriptionPages: number;
+  readonly storedPeers: number;
+}
+
+type DialTarget = Pick<DueVisit, 'peerId' | 'addresses'>;
 
 /** A gossip RPC larger than this closes its stream: subscriptions are all we listen to. */
 const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
 /** Subscriptions in one RPC; a node on every subnet of two digests names about 400. */
 const MAX_SUBSCRIPTIONS = 2_048;
 
+const REQUEST_TIMEOUT_MS = 10_000;
+
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
 export async function startHost(options: HostOptions): Promise<Host> {
   const { logger, privateKey } = options;
   const book = createSubscriptionBook(Date.now);
-  const goodbyes = new Map<string, bigint>();
-  const closings = new Map<string, ReplaySubject<Failure>>();
+  // Keyed by the connection, so that they end with it whichever events libp2p reports of it.
+  const goodbyes = new WeakMap<Connection, bigint>();
+  const closings = new WeakMap<Connection, ReplaySubject<Failure>>();
+  /** Dials that somebody still waits for. */
+  const awaited = new Set<DialTarget>();
   const inbound = new Subject<PeerLink>();
 
   const node = await createLibp2p({
     privateKey,
     addresses: { listen: [...options.listen] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [recognisingNoise()],
     streamMuxers: [yamux(), mplex()],
     nodeInfo: { userAgent: options.agent },
     connectionManager: {
@@ -82,24 +99,24 @@ export async function startHost(options: HostOptions): Promise<Host> {
     book.heard(peerId.toString(), subscriptions);
   });
   node.addEventListener('connection:open', ({ detail: connection }) => {
-    closings.set(connection.id, new ReplaySubject<Failure>(1));
+    const peerId = connection.remotePeer.toString();
+    book.open(peerId);
+    closings.set(connection, new ReplaySubject<Failure>(1));
     if (connection.direction === 'inbound') inbound.next(linkOf(connection));
+    else if (![...awaited].some((target) => target.peerId === peerId)) abandon(connection);
   });
   node.addEventListener('connection:close', ({ detail: connection }) => {
-    const peerId = connection.remotePeer.toString();
-    const reason = goodbyes.get(peerId);
+    const reason = goodbyes.get(connection);
     closings
-      .get(connection.id)
+      .get(connection)
       ?.next(
         reason === undefined
           ? failure('identify', 'eof', 'closed by the peer')
           : failure('identify', causeOfGoodbye(reason), `goodbye ${reason}`),
       );
-    closings.delete(connection.id);
   });
   node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
-    book.forget(peerId.toString());
-    goodbyes.delete(peerId.toString());
+    book.close(peerId.toString());
     // The peerstore would remember every peer ever met.
     node.peerStore
       .delete(peerId)
@@ -110,18 +127,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
     ownStatus: options.ownStatus,
     ownMetaData: options.ownMetaData,
     onStatus: () => undefined,
-    onGoodbye: ({ remotePeer }, reason) => {
-      if (closingsOf(remotePeer.toString())) goodbyes.set(remotePeer.toString(), reason);
-    },
+    onGoodbye: (connection, reason) => goodbyes.set(connection, reason),
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
     logger,
   });
 
-  function closingsOf(peerId: string): boolean {
-    return node.getConnections(peerIdFromString(peerId)).length > 0;
-  }
-
   function linkOf(connection: Connection): PeerLink {
-    const closed = closings.get(connection.id) ?? closedAlready();
+    const closed = closings.get(connection) ?? closedAlready();
     return createLink(connection, {
       identify: identifyService,
       subscriptions$: book.of(connection.remotePeer.toString()),
@@ -130,11 +142,40 @@ export async function startHost(options: HostOptions): Promise<Host> {
     });
   }
 
+  async function connect(target: DialTarget, signal: AbortSignal): Promise<Outcome<PeerLink>> {
+    const { peerId, addresses } = target;
+    if (peerId === node.peerId.toString()) return failed('dial', 'self');
+    awaited.add(target);
+    try {
+      const dialable = dialableAddresses(peerId, addresses);
+      if (dialable.length === 0) return failed('dial', 'no_address');
+      const connection = await node.dial(dialable, { signal });
+      signal.throwIfAborted();
+      return success(linkOf(connection));
+    } catch (error) {
+      if (signal.aborted) node.getConnections(peerIdFromString(peerId)).filter(isOutbound).forEach(abandon);
+      return { ok: false, failure: failureOf('dial', error) };
+    } finally {
+      awaited.delete(target);
+    }
+  }
+
+  /** A connection that was given up while it came about belongs to nobody. */
+  function abandon(connection: Connection): void {
+    linkOf(connection).hangUp(GOODBYE.clientShutdown);
+  }
+
   return {
     peerId: node.peerId.toString(),
     addresses: node.getMultiaddrs().map((address) => address.toString()),
     inbound$: inbound,
-    dial: (visit) => fromAbortable((signal) => connect(node, visit, linkOf, signal)),
+    dial: ({ peerId, addresses }) => fromAbortable((signal) => connect({ peerId, addresses }, signal)),
+    held: async () => ({
+      connections: node.getConnections().length,
+      gossipPeers: pubsub.getPeers().length,
+      subscriptionPages: book.size,
+      storedPeers: (await node.peerStore.all()).filter(({ id }) => !id.equals(node.peerId)).length,
+    }),
     stop: async () => {
       inbound.complete();
       await node.stop();
@@ -167,23 +208,16 @@ function listeningGossip(topics: readonly string[]) {
   });
 }
 
-async function connect(
-  node: Libp2p,
-  { peerId, addresses }: Omit<DueVisit, 'lease'>,
-  linkOf: (connection: Connection) => PeerLink,
-  signal: AbortSignal,
-): Promise<Outcome<PeerLink>> {
-  const dialable = addresses.filter((address) => address.includes('/tcp/'));
-  if (dialable.length === 0) return failed('dial', 'no_address');
-  try {
-    const connection = await node.dial(
-      dialable.map((address) => multiaddr(`${address}/p2p/${peerId}`)),
-      { signal },
-    );
-    return success(linkOf(connection));
-  } catch (error) {
-    return { ok: false, failure: failureOf('dial', error) };
-  }
+/** TCP addresses that can be read, each with the peer id that must answer there. */
+function dialableAddresses(peerId: string, addresses: readonly string[]): Multiaddr[] {
+  return addresses.flatMap((address) => {
+    if (!address.includes('/tcp/') || parsePeerAddress(address) === null) return [];
+    return multiaddr(`${address}/p2p/${peerId}`);
+  });
+}
+
+function isOutbound({ direction }: Connection): boolean {
+  return direction === 'outbound';
 }
 
 function closedAlready(): ReplaySubject<Failure> {

@@ -1,6 +1,6 @@
 import type { Identify } from '@libp2p/identify';
 import type { Connection } from '@libp2p/interface';
-import type { Observable } from 'rxjs';
+import { firstValueFrom, from, type Observable, timeout } from 'rxjs';
 import {
   decodeMetaData,
   decodeStatus,
@@ -58,7 +58,8 @@ export function createLink(
     hangUp(reason) {
       if (leaving) return;
       leaving = true;
-      sayGoodbye(connection, reason)
+      // A write that is never taken does not end by itself, so the whole has a limit besides that of its parts.
+      firstValueFrom(from(sayGoodbye(connection, reason)).pipe(timeout(GOODBYE_TIMEOUT_MS)))
         .catch((error: unknown) => logger.trace({ peerId, err: error }, 'goodbye was not delivered'))
         .then(() => connection.close({ signal: AbortSignal.timeout(GOODBYE_TIMEOUT_MS) }))
         .catch((error: unknown) => connection.abort(error instanceof Error ? error : new Error(String(error))));

@@ -3,13 +3,19 @@ import type { SubscriptionChange, SubscriptionRpc } from '../../streams/ports/pe
 
 /**
  * What each connected peer has said of its gossip topics. The hello often arrives before the dial has even been
- * reported, so it is kept from the first word on, until the peer disconnects.
+ * reported, so everything is kept from the first word on, until the peer disconnects. Whoever asked for a peer's words
+ * before that keeps them.
  */
 export interface SubscriptionBook {
+  /** The peer has connected; from now on its words are kept. */
+  open(peerId: string): void;
+  /** Words of a peer that is not connected are dropped. */
   heard(peerId: string, changes: readonly SubscriptionChange[]): void;
-  /** What was heard so far, then what comes. Does not complete. */
+  /** What was heard so far, then what comes. Does not complete. Empty for a peer that is not connected. */
   of(peerId: string): Observable<SubscriptionRpc>;
-  forget(peerId: string): void;
+  /** The peer has disconnected. */
+  close(peerId: string): void;
+  readonly size: number;
 }
 
 /** Beyond these a peer is not listened to any more: an honest one says a few hundred topics, then a few changes a slot. */
@@ -25,28 +31,31 @@ interface Page {
 export function createSubscriptionBook(now: () => number): SubscriptionBook {
   const pages = new Map<string, Page>();
 
-  function pageOf(peerId: string): Page {
-    const page = pages.get(peerId) ?? { history: [], live: new Subject<SubscriptionRpc>(), changes: 0 };
-    pages.set(peerId, page);
-    return page;
-  }
-
   return {
+    open(peerId) {
+      if (!pages.has(peerId)) pages.set(peerId, blankPage());
+    },
     heard(peerId, changes) {
-      const page = pageOf(peerId);
-      page.changes += changes.length;
-      if (page.history.length >= MAX_RPCS || page.changes > MAX_CHANGES) return;
+      const page = pages.get(peerId);
+      if (page === undefined || page.history.length >= MAX_RPCS || page.changes + changes.length > MAX_CHANGES) return;
       const rpc = { atMs: now(), changes };
+      page.changes += changes.length;
       page.history.push(rpc);
       page.live.next(rpc);
     },
-    of: (peerId) =>
-      defer(() => {
-        const { history, live } = pageOf(peerId);
-        return concat(from([...history]), live);
-      }),
-    forget: (peerId) => {
+    of(peerId) {
+      const { history, live } = pages.get(peerId) ?? blankPage();
+      return defer(() => concat(from([...history]), live));
+    },
+    close: (peerId) => {
       pages.delete(peerId);
     },
+    get size() {
+      return pages.size;
+    },
   };
+}
+
+function blankPage(): Page {
+  return { history: [], live: new Subject<SubscriptionRpc>(), changes: 0 };
 }

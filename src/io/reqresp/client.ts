@@ -36,9 +36,10 @@ export async function request(
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       signal.throwIfAborted();
-      // A source that ends closes the write side.
-      const sent = stream.sink([encodeRequest(body(protocol))].filter((bytes) => bytes.length > 0));
-      const [response] = await Promise.all([decodeResponse(byteReader(stream.source), answerBytes(protocol)), sent]);
+      // A source that ends closes the write side. What goes wrong there ends the reading too, unless the answer is there
+      // already: it counts although the peer did not take all of the request.
+      stream.sink([encodeRequest(body(protocol))].filter((bytes) => bytes.length > 0)).catch(giveUp);
+      const response = await decodeResponse(byteReader(stream.source), answerBytes(protocol));
       await stream.close({ signal });
       return outcomeOf(stage, protocol, response);
     } catch (error) {

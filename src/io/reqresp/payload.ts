@@ -36,6 +36,14 @@ export async function decodePayload(read: ReadBytes, size: number): Promise<Payl
   return decodeFrames(read, size);
 }
 
+/** Reads a payload of any size up to `limit` bytes, checked before anything else is read. */
+export async function decodePayloadUpTo(read: ReadBytes, limit: number): Promise<PayloadResult> {
+  const length = await readVarint(read);
+  if (length === null) return { ended: true };
+  if (length > limit) return { problem: `announces ${length} bytes, at most ${limit} allowed` };
+  return decodeFrames(read, length);
+}
+
 export type ResponseResult =
   | { readonly bytes: Uint8Array }
   | { readonly error: number; readonly message: string }
@@ -51,10 +59,8 @@ export async function decodeResponse(read: ReadBytes, size: number): Promise<Res
 }
 
 async function readErrorMessage(read: ReadBytes): Promise<string> {
-  const length = await readVarint(read);
-  if (length === null || length > MAX_ERROR_BYTES) return '';
-  const frames = await decodeFrames(read, length);
-  return 'bytes' in frames ? printable(frames.bytes) : '';
+  const payload = await decodePayloadUpTo(read, MAX_ERROR_BYTES);
+  return 'bytes' in payload ? printable(payload.bytes) : '';
 }
 
 /** A stranger's text is shown to people: nothing that moves a cursor or hides. */

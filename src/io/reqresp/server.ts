@@ -13,7 +13,7 @@ import {
 } from '../../consensus/containers.ts';
 import type { Logger } from '../logger.ts';
 import { byteReader } from './byte-reader.ts';
-import { decodePayload, encodeErrorResponse, encodeResponse, RESULT } from './payload.ts';
+import { decodePayload, decodePayloadUpTo, encodeErrorResponse, encodeResponse, RESULT } from './payload.ts';
 import { GOODBYE_PROTOCOL, METADATA_PROTOCOLS, PING_PROTOCOL, STATUS_PROTOCOLS, SYNC_PROTOCOLS } from './protocols.ts';
 
 export interface ServerOptions {
@@ -21,13 +21,15 @@ export interface ServerOptions {
   readonly ownMetaData: () => MetaData;
   readonly onStatus: (connection: Connection, status: Status) => void;
   readonly onGoodbye: (connection: Connection, reason: bigint) => void;
+  /** A request must be complete within this time, or its stream is reset. */
+  readonly requestTimeoutMs: number;
   readonly logger: Logger;
 }
 
-/** A request must be complete within this time, or the stream is reset. */
-const REQUEST_TIMEOUT_MS = 10_000;
 /** phase0/p2p-interface.md MAX_CONCURRENT_REQUESTS is 2 a protocol; one more is let in to be told so. */
 const MAX_STREAMS = 3;
+/** Above the largest request there is: data columns of 128 blocks by root, 132 KiB. */
+const MAX_SYNC_REQUEST_BYTES = 256 * 1024;
 
 type Answer = (stream: Stream, connection: Connection) => Promise<Uint8Array | null>;
 
@@ -36,7 +38,7 @@ export async function serve(node: Libp2p, options: ServerOptions): Promise<void>
   const { ownStatus, ownMetaData, onStatus, onGoodbye } = options;
 
   for (const [protocol, version] of STATUS_PROTOCOLS) {
-    await answer(node, protocol, options.logger, async (stream, connection) => {
+    await answer(node, protocol, options, async (stream, connection) => {
       const bytes = await readBody(stream, STATUS_BYTES[version]);
       const status = bytes && decodeStatus(bytes, version);
       if (status?.ok !== true) return invalid();
@@ -45,33 +47,41 @@ export async function serve(node: Libp2p, options: ServerOptions): Promise<void>
     });
   }
   for (const [protocol, version] of METADATA_PROTOCOLS) {
-    await answer(node, protocol, options.logger, async () =>
+    await answer(node, protocol, options, async () =>
       encodeResponse(RESULT.success, encodeMetaData(ownMetaData(), version)),
     );
   }
-  await answer(node, PING_PROTOCOL, options.logger, async (stream) => {
+  await answer(node, PING_PROTOCOL, options, async (stream) => {
     const bytes = await readBody(stream, UINT64_BYTES);
     if (bytes === null) return invalid();
     return encodeResponse(RESULT.success, encodeUint64(BigInt(ownMetaData().seqNumber)));
   });
-  await answer(node, GOODBYE_PROTOCOL, options.logger, async (stream, connection) => {
+  await answer(node, GOODBYE_PROTOCOL, options, async (stream, connection) => {
     const bytes = await readBody(stream, UINT64_BYTES);
     const reason = bytes && decodeUint64(bytes, 'status');
     if (reason?.ok === true) onGoodbye(connection, reason.value);
     return null;
   });
   for (const protocol of SYNC_PROTOCOLS) {
-    await answer(node, protocol, options.logger, async () =>
-      encodeErrorResponse(RESULT.resourceUnavailable, 'this node keeps no blocks'),
-    );
+    await answer(node, protocol, options, async (stream) => {
+      // Read first: what arrives for a stream that is already gone counts against the whole connection in mplex.
+      const request = await decodePayloadUpTo(byteReader(stream.source), MAX_SYNC_REQUEST_BYTES);
+      if (!('bytes' in request)) return invalid();
+      return encodeErrorResponse(RESULT.resourceUnavailable, 'this node keeps no blocks');
+    });
   }
 }
 
-async function answer(node: Libp2p, protocol: string, logger: Logger, respond: Answer): Promise<void> {
+async function answer(
+  node: Libp2p,
+  protocol: string,
+  { logger, requestTimeoutMs }: ServerOptions,
+  respond: Answer,
+): Promise<void> {
   await node.handle(
     protocol,
     ({ stream, connection }) => {
-      const timer = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+      const timer = AbortSignal.timeout(requestTimeoutMs);
       const expire = () => stream.abort(new DOMException('request not complete in time', 'TimeoutError'));
       timer.addEventListener('abort', expire, { once: true });
       respond(stream, connection)

@@ -48,7 +48,7 @@ export type ReadBytes = (count: number) => Promise<Uint8Array | null>;
 export type FrameResult = { readonly bytes: Uint8Array } | { readonly problem: string };
 
 /**
- * Reads frames until `length` uncompressed bytes are there. Total: bad input gives a problem; never takes more than
+ * Reads frames until `length` uncompressed bytes are there; none at all when that is 0. Total: bad input gives a problem; never takes more than
  * {@link maxFramedBytes} from the reader, and never unpacks more than was announced.
  */
 export async function decodeFrames(read: ReadBytes, length: number): Promise<FrameResult> {
@@ -57,7 +57,7 @@ export async function decodeFrames(read: ReadBytes, length: number): Promise<Fra
   let budget = maxFramedBytes(length);
   let identified = false;
 
-  while (filled < length || !identified) {
+  while (filled < length) {
     const header = await read(HEADER_BYTES);
     if (header === null) return { problem: 'ended inside a snappy frame' };
     const type = header[0] ?? 0;
@@ -68,7 +68,7 @@ export async function decodeFrames(read: ReadBytes, length: number): Promise<Fra
     if (body === null) return { problem: 'ended inside a snappy chunk' };
 
     if (type === IDENTIFIER) {
-      if (!STREAM_IDENTIFIER.subarray(HEADER_BYTES).every((byte, index) => byte === body[index])) {
+      if (Buffer.compare(STREAM_IDENTIFIER.subarray(HEADER_BYTES), body) !== 0) {
         return { problem: 'not a snappy stream identifier' };
       }
       identified = true;

@@ -1,0 +1,53 @@
+import { noise } from '@chainsafe/libp2p-noise';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { mplex } from '@libp2p/mplex';
+import { tcp } from '@libp2p/tcp';
+import { multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+
+/** A libp2p peer on loopback that speaks nothing but what a test teaches it. */
+export interface BarePeer {
+  readonly libp2p: Libp2p;
+  readonly peerId: string;
+  /** Where it listens, without its peer id. */
+  readonly address: string;
+  /** Serves a protocol until the next call for the same one. */
+  serve(protocol: string, handler: (stream: Stream, connection: Connection) => unknown): Promise<void>;
+  dial(addresses: readonly string[]): Promise<Connection>;
+  stop(): Promise<void>;
+}
+
+export type Muxer = 'yamux' | 'mplex';
+
+export async function barePeer({ muxer = 'yamux' }: { muxer?: Muxer } = {}): Promise<BarePeer> {
+  const libp2p = await createLibp2p({
+    privateKey: await generateKeyPair('secp256k1'),
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [muxer === 'yamux' ? yamux() : mplex()],
+    connectionMonitor: { enabled: false },
+    connectionManager: { inboundConnectionThreshold: 1_000, reconnectRetries: 0 },
+  });
+  const [listening] = libp2p.getMultiaddrs();
+  return {
+    libp2p,
+    peerId: libp2p.peerId.toString(),
+    address: (listening?.toString() ?? '').replace(/\/p2p\/.*/, ''),
+    serve: async (protocol, handler) => {
+      if (libp2p.getProtocols().includes(protocol)) await libp2p.unhandle(protocol);
+      await libp2p.handle(protocol, ({ stream, connection }) => void handler(stream, connection));
+    },
+    dial: (addresses) => libp2p.dial(addresses.map((address) => multiaddr(address))),
+    stop: async () => await libp2p.stop(),
+  };
+}
+
+/** All that comes on a stream until the other side has ended. */
+export async function collect(source: AsyncIterable<{ subarray(): Uint8Array }>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part.subarray());
+  return Buffer.concat(parts);
+}
