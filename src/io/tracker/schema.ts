@@ -93,6 +93,31 @@ export const TRACKER_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX parquet_staging_partition ON parquet_staging (table_name, date, position);
     `,
   },
+  {
+    name: 'what the estimators remember of each peer, what they say, and what they said at the end of each day',
+    sql: `
+      ALTER TABLE validator_tracker ADD COLUMN estimate_observations INTEGER;
+      ALTER TABLE validator_tracker ADD COLUMN estimate_from_ms INTEGER;
+      ALTER TABLE validator_tracker ADD COLUMN estimate_to_ms INTEGER;
+
+      -- Sufficient statistics, as estimator-state.ts writes them.
+      CREATE TABLE estimator_states (peer_id TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+
+      -- The combined estimate as it was at the end of a day (UTC) in which the peer was observed.
+      CREATE TABLE validator_history (
+        day TEXT NOT NULL,
+        peer_id TEXT NOT NULL,
+        validators_estimate REAL,
+        validators_low REAL,
+        validators_high REAL,
+        stake_eth_low REAL,
+        stake_eth_high REAL,
+        max_validator_count INTEGER NOT NULL,
+        num_observations INTEGER NOT NULL,
+        PRIMARY KEY (day, peer_id)
+      ) WITHOUT ROWID;
+    `,
+  },
 ];
 
 export const TRACKER_FILE = 'validator_tracker.sqlite';
