@@ -41,6 +41,15 @@ describe('a devnet in a process of its own', () => {
     expect(new Set(lines.map((line) => JSON.parse(line).peer_id)).size).toBe(3);
   });
 
+  it('can be told of forks and of faults', async () => {
+    const forkIn = { regularAtEpoch: 200, blobAtEpoch: 300 };
+    const devnet = await forkDevnet({ nodes: 70, seed: 1, slotMs: 250, dir: dir.path, faults: true, forkIn });
+    await devnet.stop();
+    expect(devnet.network.forks.at(-1)?.epoch).toBe(200);
+    expect(devnet.network.blob_schedule.at(-1)?.epoch).toBe(300);
+    expect(devnet.network.nodes.filter((node) => node.behaviour !== 'honest').length).toBe(26);
+  });
+
   it('says why it could not start', async () => {
     await expect(forkDevnet({ nodes: -1, seed: 1, slotMs: 250, dir: dir.path })).rejects.toThrow(
       /1 to \d+ nodes, not -1/,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Discv5 } from '@chainsafe/discv5';
@@ -9,7 +10,7 @@ import { type Devnet, type DevnetOptions, startDevnet } from '../../src/devnet/d
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
 import { forkDigest, fuluSchedule } from '../../src/devnet/schedule.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { exchange, plainPeer, successOf } from './support/plain-peer.ts';
+import { exchange, framed, plainPeer, statusBody, successOf } from './support/plain-peer.ts';
 
 const started: Devnet[] = [];
 let runs = 0;
@@ -106,3 +107,68 @@ describe('a scheduled fork', () => {
     await discovery.stop();
   });
 });
+
+describe('forkIn', () => {
+  it('crosses a regular fork and a change of blob parameters alone: records, topics, Status, network.json', async () => {
+    const devnet = await start({ nodes: 3, slotMs: 40, forkIn: { regularAtEpoch: 12, blobAtEpoch: 14 } });
+    const { forks, blob_schedule, genesis_validators_root } = devnet.network;
+    expect(forks.at(-1)).toEqual({ name: 'gloas', epoch: 12, version: '0700da7a' });
+    expect(blob_schedule).toEqual([
+      { epoch: 0, max_blobs: 15 },
+      { epoch: 14, max_blobs: 21 },
+    ]);
+    const digestOf = (version: string, blobs: { epoch: number; max_blobs: number }) => {
+      const base = sha256(Buffer.from(version, 'hex'), Buffer.alloc(28), Buffer.from(genesis_validators_root, 'hex'));
+      const mask = sha256(uint64(blobs.epoch), uint64(blobs.max_blobs));
+      return ((base.readUInt32BE(0) ^ mask.readUInt32BE(0)) >>> 0).toString(16).padStart(8, '0');
+    };
+    const fulu = digestOf('0600da7a', { epoch: 0, max_blobs: 15 });
+    const gloas = digestOf('0700da7a', { epoch: 0, max_blobs: 15 });
+    const moreBlobs = digestOf('0700da7a', { epoch: 14, max_blobs: 21 });
+
+    const [node] = devnet.network.nodes;
+    const peer = await plainPeer();
+    await peer.dial(node?.multiaddrs[0] ?? '');
+    const heard = new Set<string>();
+    const records = new Set<string>();
+    await vi.waitFor(
+      () => {
+        const digests = new Set([...peer.topicsOf(node?.peer_id ?? '')].map((topic) => topic.split('/')[2]));
+        if (digests.size > 0) heard.add([...digests].toSorted().join());
+        const { kvs, seq } = ENR.decodeTxt(devnet.network.nodes[0]?.enr ?? '');
+        const [eth2, nfd] = ['eth2', 'nfd'].map((key) => Buffer.from(kvs.get(key) ?? []).toString('hex'));
+        records.add(`${seq} ${eth2} ${nfd}`);
+        expect(devnet.network.fork_digest).toBe(moreBlobs);
+        expect(digests).toEqual(new Set([moreBlobs]));
+      },
+      { timeout: 15_000, interval: 10 },
+    );
+    const both = (...digests: string[]) => digests.toSorted().join();
+    expect([...heard]).toEqual([fulu, both(fulu, gloas), both(gloas, moreBlobs), moreBlobs]);
+    expect([...records]).toEqual([
+      `1 ${fulu}0700da7a0c00000000000000 ${gloas}`,
+      `2 ${gloas}0700da7a0e00000000000000 ${moreBlobs}`,
+      `3 ${moreBlobs}0700da7affffffffffffffff 00000000`,
+    ]);
+    const connection = await peer.dial(node?.multiaddrs[0] ?? '');
+    const request = await framed(statusBody(moreBlobs));
+    const status = await successOf(await exchange(connection, 'status/2', request));
+    expect(status.toString('hex', 0, 4)).toBe(moreBlobs);
+    await peer.libp2p.stop();
+  });
+
+  it('needs epochs that are ahead', async () => {
+    await expect(start({ forkIn: { regularAtEpoch: 10 } })).rejects.toThrow(/regularAtEpoch must be an epoch after 10/);
+    await expect(start({ forkIn: { blobAtEpoch: 12.5 } })).rejects.toThrow(RangeError);
+  });
+});
+
+function sha256(...parts: Uint8Array[]): Buffer {
+  return createHash('sha256').update(Buffer.concat(parts)).digest();
+}
+
+function uint64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
