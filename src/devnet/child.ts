@@ -30,7 +30,11 @@ async function run({ options }: ToChild): Promise<void> {
 }
 
 function tell(message: FromChild): void {
-  if (process.connected) process.send?.(message);
+  if (!process.connected) return;
+  // A parent that has just gone: without somebody to hear of it, that would end this process with a stack trace.
+  process.send?.(message, undefined, {}, (error) => {
+    if (error !== null) disconnect();
+  });
 }
 
 function reasonOf(error: unknown): string {

@@ -139,7 +139,8 @@ function conclude(
     subscribedSubnets: silent ? null : ascending(picture.subnets),
     subscribedSyncnets: ascending(picture.syncnets),
     dataColumns: picture.dataColumns.size,
-    observedFromMs: picture.helloMs ?? link.openedMs,
+    // Not the hello's time: under load it is read long after it was composed, and the interval must contain that moment.
+    observedFromMs: link.openedMs,
     observedToMs: nowMs,
   });
 }

@@ -45,6 +45,7 @@ export interface Observation extends Omit<GreetedVisit, 'link'> {
   readonly subscribedSyncnets: readonly number[];
   /** Number of distinct data-column topics. */
   readonly dataColumns: number;
+  /** When the connection opened: all that the peer said of itself was true at some moment from here on. */
   readonly observedFromMs: number;
   readonly observedToMs: number;
 }

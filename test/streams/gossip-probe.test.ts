@@ -124,7 +124,7 @@ describe('gossipProbe', () => {
       subscribedSubnets: [3, 9, 63],
       subscribedSyncnets: [],
       dataColumns: 0,
-      observedFromMs: 2,
+      observedFromMs: 0,
       observedToMs: 2 + SETTLE_MS,
     });
     expect(probing.link.goodbyes).toEqual([GOODBYE.clientShutdown]);
@@ -156,7 +156,7 @@ describe('gossipProbe', () => {
       startMs: 18,
     });
     expect(probing.atMs).toBe(18);
-    expect(observed(probing)).toMatchObject({ subscribedSubnets: [1], observedFromMs: 1, observedToMs: 18 });
+    expect(observed(probing)).toMatchObject({ subscribedSubnets: [1], observedFromMs: 0, observedToMs: 18 });
   });
 
   it('does not unsee what is unsubscribed during the watch', () => {
@@ -324,7 +324,7 @@ describe('gossipProbe', () => {
       startMs: 4,
     });
     expect(probing.atMs).toBe(4);
-    expect(observed(probing)).toMatchObject({ subscribedSubnets: [5, 6], observedFromMs: 2, observedToMs: 4 });
+    expect(observed(probing)).toMatchObject({ subscribedSubnets: [5, 6], observedFromMs: 0, observedToMs: 4 });
   });
 
   it('does not wait for a hello that can no longer come', () => {

@@ -49,7 +49,7 @@ export function createLink(
     address: connection.remoteAddr.decapsulateCode(P2P_CODE).toString(),
     direction: connection.direction,
     transport: transportOf(connection),
-    openedMs: connection.timeline.upgraded ?? connection.timeline.open,
+    openedMs: connection.timeline.open,
     identify: () => fromAbortable((signal) => askIdentity(identify, connection, signal)),
     status: (own) => fromAbortable((signal) => askStatus(connection, own, signal)),
     metaData: () => fromAbortable((signal) => askMetaData(connection, signal)),

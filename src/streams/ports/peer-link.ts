@@ -22,6 +22,7 @@ export interface PeerLink {
   readonly address: string;
   readonly direction: Direction;
   readonly transport: Transport;
+  /** When the transport had connected, before either side had said a word. */
   readonly openedMs: number;
   /** The agent string that identify brings. */
   identify(): Observable<Outcome<Identity>>;
