@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import { type Cause, type Failure, failure, type Stage } from '../../consensus/failure.ts';
-import { OTHER_PEER } from './noise.ts';
 
 /** Turns what libp2p and Node throw into the closed list of causes, by error names and codes. */
 
@@ -108,7 +107,6 @@ function causeOf(thrown: unknown, depth: number): Cause {
     const causes = thrown.errors.map((inner) => causeOf(inner, depth + 1));
     return FURTHEST_FIRST.find((cause) => causes.includes(cause)) ?? causes[0] ?? 'unknown';
   }
-  if (thrown.message === OTHER_PEER) return 'peer_id_mismatch';
   const code = 'code' in thrown && typeof thrown.code === 'string' ? BY_CODE.get(thrown.code) : undefined;
   return code ?? BY_NAME.get(thrown.name) ?? causeOf(thrown.cause, depth + 1);
 }

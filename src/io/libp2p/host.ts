@@ -1,7 +1,8 @@
-import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub';
+import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
+import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { type Identify, identify } from '@libp2p/identify';
-import type { Connection, PrivateKey } from '@libp2p/interface';
+import type { Connection, PeerId, PrivateKey } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
@@ -17,8 +18,8 @@ import { fromAbortable } from '../from-abortable.ts';
 import type { Logger } from '../logger.ts';
 import { serve } from '../reqresp/server.ts';
 import { causeOfGoodbye, failureOf } from './failure-of.ts';
+import { listeningGossip } from './gossip.ts';
 import { createLink } from './link.ts';
-import { recognisingNoise } from './noise.ts';
 import { createSubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions {
@@ -53,11 +54,6 @@ export interface HeldByHost {
 
 type DialTarget = Pick<DueVisit, 'peerId' | 'addresses'>;
 
-/** A gossip RPC larger than this closes its stream: subscriptions are all we listen to. */
-const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
-/** Subscriptions in one RPC; a node on every subnet of two digests names about 400. */
-const MAX_SUBSCRIPTIONS = 2_048;
-
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
@@ -75,7 +71,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     privateKey,
     addresses: { listen: [...options.listen] },
     transports: [tcp()],
-    connectionEncrypters: [recognisingNoise()],
+    connectionEncrypters: [noise()],
     streamMuxers: [yamux(), mplex()],
     nodeInfo: { userAgent: options.agent },
     connectionManager: {
@@ -117,10 +113,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
     book.close(peerId.toString());
-    // The peerstore would remember every peer ever met.
-    node.peerStore
-      .delete(peerId)
-      .catch((error: unknown) => logger.trace({ err: error }, 'peerstore entry was not deleted'));
+    forget(peerId);
   });
 
   await serve(node, {
@@ -131,6 +124,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     logger,
   });
+
+  /** The peerstore would remember every peer that was ever dialled, connected or not. */
+  function forget(peerId: PeerId): void {
+    if (node.getConnections(peerId).length > 0) return;
+    node.peerStore
+      .delete(peerId)
+      .catch((error: unknown) => logger.trace({ err: error }, 'peerstore entry was not deleted'));
+  }
 
   function linkOf(connection: Connection): PeerLink {
     const closed = closings.get(connection) ?? closedAlready();
@@ -144,20 +145,37 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   async function connect(target: DialTarget, signal: AbortSignal): Promise<Outcome<PeerLink>> {
     const { peerId, addresses } = target;
-    if (peerId === node.peerId.toString()) return failed('dial', 'self');
+    const remote = readPeerId(peerId);
+    if (remote === null) return failed('dial', 'no_address', `not a peer id: ${peerId}`);
+    if (remote.equals(node.peerId)) return failed('dial', 'self');
     awaited.add(target);
     try {
       const dialable = dialableAddresses(peerId, addresses);
       if (dialable.length === 0) return failed('dial', 'no_address');
-      const connection = await node.dial(dialable, { signal });
-      signal.throwIfAborted();
-      return success(linkOf(connection));
+      return await connectToOneOf(dialable, peerId, signal);
     } catch (error) {
-      if (signal.aborted) node.getConnections(peerIdFromString(peerId)).filter(isOutbound).forEach(abandon);
+      if (signal.aborted) node.getConnections(remote).filter(isOutbound).forEach(abandon);
       return { ok: false, failure: failureOf('dial', error) };
     } finally {
       awaited.delete(target);
+      forget(remote);
     }
+  }
+
+  /** libp2p takes whoever answers for the peer that was dialled, so that is looked at here. */
+  async function connectToOneOf(
+    dialable: readonly Multiaddr[],
+    peerId: string,
+    signal: AbortSignal,
+  ): Promise<Outcome<PeerLink>> {
+    const connection = await node.dial([...dialable], { signal });
+    signal.throwIfAborted();
+    if (connection.remotePeer.toString() === peerId) return success(linkOf(connection));
+    abandon(connection);
+    const others = dialable.filter((address) => !address.equals(connection.remoteAddr));
+    return others.length > 0 && others.length < dialable.length
+      ? connectToOneOf(others, peerId, signal)
+      : failed('security', 'peer_id_mismatch', `${connection.remotePeer} answers at ${connection.remoteAddr}`);
   }
 
   /** A connection that was given up while it came about belongs to nobody. */
@@ -186,34 +204,20 @@ export async function startHost(options: HostOptions): Promise<Host> {
 /** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
 const INBOUND_PER_ADDRESS_PER_SECOND = 50;
 
-/** Gossipsub that joins nothing, scores nobody, and only hears what others are subscribed to. */
-function listeningGossip(topics: readonly string[]) {
-  return gossipsub({
-    allowedTopics: [...topics],
-    doPX: false,
-    emitSelf: false,
-    maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,
-    decodeRpcLimits: {
-      maxSubscriptions: MAX_SUBSCRIPTIONS,
-      maxMessages: 64,
-      maxIhaveMessageIDs: 64,
-      maxIwantMessageIDs: 64,
-      maxIdontwantMessageIDs: 64,
-      maxControlMessages: 64,
-      maxPeerInfos: 16,
-    },
-    // Peers behind one address are one address, not an attack.
-    scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0 },
-    scoreThresholds: { gossipThreshold: -1e9, publishThreshold: -2e9, graylistThreshold: -3e9 },
-  });
-}
-
 /** TCP addresses that can be read, each with the peer id that must answer there. */
 function dialableAddresses(peerId: string, addresses: readonly string[]): Multiaddr[] {
   return addresses.flatMap((address) => {
     if (!address.includes('/tcp/') || parsePeerAddress(address) === null) return [];
     return multiaddr(`${address}/p2p/${peerId}`);
   });
+}
+
+function readPeerId(text: string): PeerId | null {
+  try {
+    return peerIdFromString(text);
+  } catch {
+    return null;
+  }
 }
 
 function isOutbound({ direction }: Connection): boolean {

@@ -1,7 +1,9 @@
+import { type GossipsubEvents, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { generateKeyPair } from '@libp2p/crypto/keys';
-import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { identify } from '@libp2p/identify';
+import type { Connection, Libp2p, PubSub, Stream } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
 import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -21,7 +23,13 @@ export interface BarePeer {
 
 export type Muxer = 'yamux' | 'mplex';
 
-export async function barePeer({ muxer = 'yamux' }: { muxer?: Muxer } = {}): Promise<BarePeer> {
+export interface BarePeerOptions {
+  readonly muxer?: Muxer;
+  /** Topics of which it tells everybody in its gossip hello; it then speaks identify and gossipsub as well. */
+  readonly topics?: readonly string[];
+}
+
+export async function barePeer({ muxer = 'yamux', topics }: BarePeerOptions = {}): Promise<BarePeer> {
   const libp2p = await createLibp2p({
     privateKey: await generateKeyPair('secp256k1'),
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -30,7 +38,10 @@ export async function barePeer({ muxer = 'yamux' }: { muxer?: Muxer } = {}): Pro
     streamMuxers: [muxer === 'yamux' ? yamux() : mplex()],
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: 1_000, reconnectRetries: 0 },
+    ...(topics && { services: { identify: identify(), pubsub: gossipsub({ globalSignaturePolicy: 'StrictNoSign' }) } }),
   });
+  if (topics)
+    for (const topic of topics) (libp2p.services as { pubsub: PubSub<GossipsubEvents> }).pubsub.subscribe(topic);
   const [listening] = libp2p.getMultiaddrs();
   return {
     libp2p,

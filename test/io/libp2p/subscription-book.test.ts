@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { createSubscriptionBook } from '../../../src/io/libp2p/subscription-book.ts';
+import type { SubscriptionRpc } from '../../../src/streams/ports/peer-link.ts';
+
+const said = (...topics: string[]) => topics.map((topic) => ({ topic, subscribe: true }));
+
+function setUp() {
+  let nowMs = 0;
+  return createSubscriptionBook(() => ++nowMs);
+}
+
+const topicsOf = (rpcs: readonly SubscriptionRpc[]) => rpcs.map(({ changes }) => changes.map(({ topic }) => topic));
+
+describe('the subscription book', () => {
+  it('tells what was said before and after somebody asked', () => {
+    const book = setUp();
+    book.open('a');
+    book.heard('a', said('x'));
+    book.heard('b', said('y'));
+    const heard: SubscriptionRpc[] = [];
+    const listening = book.of('a').subscribe((rpc) => heard.push(rpc));
+    book.heard('a', said('z'));
+    listening.unsubscribe();
+    book.heard('a', said('late'));
+    expect(heard).toEqual([
+      { atMs: 1, changes: said('x') },
+      { atMs: 2, changes: said('z') },
+    ]);
+  });
+
+  it('keeps the words of a peer that has gone for whoever asked before, and for nobody else', () => {
+    const book = setUp();
+    book.open('a');
+    const asked = book.of('a');
+    book.heard('a', said('hello'));
+    book.close('a');
+    const heard: SubscriptionRpc[] = [];
+    asked.subscribe((rpc) => heard.push(rpc)).unsubscribe();
+    expect(topicsOf(heard)).toEqual([['hello']]);
+    book
+      .of('a')
+      .subscribe((rpc) => heard.push(rpc))
+      .unsubscribe();
+    expect(heard).toHaveLength(1);
+  });
+
+  it('keeps nothing of peers that are not connected', () => {
+    const book = setUp();
+    for (let peer = 0; peer < 100; peer++) {
+      book.heard(`${peer}`, said('x'));
+      book.of(`${peer}`).subscribe().unsubscribe();
+    }
+    expect(book.size).toBe(0);
+    book.open('a');
+    book.open('a');
+    expect(book.size).toBe(1);
+    book.close('a');
+    expect(book.size).toBe(0);
+  });
+
+  it('does not forget a connected peer because it connects a second time', () => {
+    const book = setUp();
+    book.open('a');
+    book.heard('a', said('x'));
+    book.open('a');
+    const heard: SubscriptionRpc[] = [];
+    book
+      .of('a')
+      .subscribe((rpc) => heard.push(rpc))
+      .unsubscribe();
+    expect(topicsOf(heard)).toEqual([['x']]);
+  });
+
+  it('stops listening to a peer that talks without end', () => {
+    const book = setUp();
+    book.open('many');
+    book.open('large');
+    for (let rpc = 0; rpc < 1_000; rpc++) book.heard('many', said('x'));
+    for (let rpc = 0; rpc < 10; rpc++) book.heard('large', said(...Array.from({ length: 1_000 }, () => 'x')));
+    const heard: Record<string, number> = { many: 0, large: 0 };
+    for (const peer of ['many', 'large']) {
+      book
+        .of(peer)
+        .subscribe(() => (heard[peer] = (heard[peer] ?? 0) + 1))
+        .unsubscribe();
+    }
+    expect(heard).toEqual({ many: 256, large: 4 });
+  });
+});
