@@ -1,5 +1,11 @@
 import { setBits } from './bits.ts';
+import { clientOf } from './client.ts';
+import type { EstimatorModel } from './estimators/estimator-network.ts';
+import { addLegacyObservation, type LegacyCounts, NO_LEGACY_COUNTS } from './estimators/legacy.ts';
+import { type PeerEstimates, peerEstimates } from './estimators/peer-estimates.ts';
+import { addLook, NO_PEER_STATISTICS, type PeerStatistics } from './estimators/peer-statistics.ts';
 import { type PublishedEstimate, publishedEstimate } from './estimators/published.ts';
+import { subnetLook } from './estimators/subnet-look.ts';
 import type { Direction, MetadataReceivedEvent, Transport } from './events.ts';
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts';
 import { shortLivedSubnets } from './subnets.ts';
@@ -8,15 +14,31 @@ import { shortLivedSubnets } from './subnets.ts';
  * What is known of one peer from all observations of it.
  *
  * The result does not depend on the order of observations: counters, maxima and the first and last time accumulate,
- * and each fact is the one of the newest observation that stated it. Events may therefore arrive late or shuffled.
+ * and each fact is the one of the newest observation that stated it. Events may therefore arrive late or shuffled. Of the
+ * estimators' evidence this holds up to rounding, see `addLook`.
  */
 export interface PeerView {
   readonly peerId: string;
   readonly firstSeenMs: number;
   readonly lastSeenMs: number;
   readonly published: PublishedEstimate;
+  readonly evidence: EstimatorEvidence;
   readonly facts: PeerFacts;
 }
+
+/** What the estimators remember beyond what is published: a few hundred bytes, however long the peer is watched. */
+export interface EstimatorEvidence {
+  readonly legacy: LegacyCounts;
+  /** Observations that told a custody group count. */
+  readonly custodyObservations: number;
+  readonly statistics: PeerStatistics;
+}
+
+export const NO_EVIDENCE: EstimatorEvidence = {
+  legacy: NO_LEGACY_COUNTS,
+  custodyObservations: 0,
+  statistics: NO_PEER_STATISTICS,
+};
 
 export interface FactValues {
   readonly epoch: number;
@@ -69,25 +91,30 @@ const UNKNOWN_CLIENT = 'unknown';
 /**
  * The view after one more observation. The event carries the id it is deduplicated by in `event_id`, which breaks ties
  * between observations of the same millisecond; each event must be observed once.
+ *
+ * @param model `null` where the network is unknown: the subnets then say nothing about the number of validators
  */
-export function observe(view: PeerView | undefined, event: MetadataReceivedEvent): PeerView {
+export function observe(
+  view: PeerView | undefined,
+  event: MetadataReceivedEvent,
+  model: EstimatorModel | null,
+): PeerView {
   const stamp = { atMs: event.timestamp, eventId: event.event_id ?? '' };
   const subnets = observedSubnets(event);
   const known = view?.facts ?? NO_FACTS;
+  const agent = event.client_version === UNKNOWN_CLIENT ? null : event.client_version;
+  const clientVersion = newest(known.clientVersion, agent, stamp);
   return {
     peerId: event.id,
     firstSeenMs: Math.min(view?.firstSeenMs ?? event.timestamp, event.timestamp),
     lastSeenMs: Math.max(view?.lastSeenMs ?? event.timestamp, event.timestamp),
     published: publishedEstimate(view?.published, subnets?.shortLived.length ?? null),
+    evidence: nextEvidence(view?.evidence ?? NO_EVIDENCE, event, agent || (clientVersion?.value ?? ''), model),
     facts: {
       epoch: newest(known.epoch, event.epoch, stamp),
       enr: newest(known.enr, event.enr === EMPTY_ENR ? null : event.enr, stamp),
       address: newest(known.address, parsePeerAddress(event.multiaddr), stamp),
-      clientVersion: newest(
-        known.clientVersion,
-        event.client_version === UNKNOWN_CLIENT ? null : event.client_version,
-        stamp,
-      ),
+      clientVersion,
       subnets: newest(known.subnets, subnets, stamp),
       custodyGroupCount: newest(known.custodyGroupCount, event.custody_group_count, stamp),
       forkDigest: newest(known.forkDigest, event.fork_digest, stamp),
@@ -95,6 +122,34 @@ export function observe(view: PeerView | undefined, event: MetadataReceivedEvent
       transport: newest(known.transport, event.transport, stamp),
     },
   };
+}
+
+function nextEvidence(
+  { legacy, custodyObservations, statistics }: EstimatorEvidence,
+  event: MetadataReceivedEvent,
+  agent: string,
+  model: EstimatorModel | null,
+): EstimatorEvidence {
+  const { metadata, subscribed_subnets, custody_group_count } = event;
+  const look = subnetLook(event, model);
+  return {
+    legacy:
+      metadata === null ? legacy : addLegacyObservation(legacy, subscribed_subnets, new Set(setBits(metadata.attnets))),
+    custodyObservations: custodyObservations + (typeof custody_group_count === 'number' ? 1 : 0),
+    statistics: look === null ? statistics : addLook(statistics, look, clientOf(agent), model),
+  };
+}
+
+/** What the estimators make of a view. */
+export function estimatesOf({ firstSeenMs, lastSeenMs, published, evidence, facts }: PeerView): PeerEstimates {
+  return peerEstimates({
+    ...evidence,
+    agent: facts.clientVersion?.value ?? null,
+    firstSeenMs,
+    lastSeenMs,
+    published,
+    custodyGroupCount: facts.custodyGroupCount?.value ?? null,
+  });
 }
 
 /** The subnets of an observation, or `null` when no metadata says which of them are long-lived. */

@@ -12,9 +12,11 @@ import {
   takeUntil,
   timer,
 } from 'rxjs';
+import { type EstimatorNetwork, estimatorModel } from '../consensus/estimators/estimator-network.ts';
 import type { RetryForeverOptions } from '../streams/flow/retry-forever.ts';
 import type { Delivery, EventLog } from '../streams/ports/event-log.ts';
 import { type BatchSummary, reduce } from '../streams/reducer.ts';
+import { useNativeEnrCrypto } from './enr-crypto.ts';
 import type { Logger } from './logger.ts';
 import { parquetFlusher } from './parquet/flusher.ts';
 import { partitionFiles } from './parquet/partition-files.ts';
@@ -29,6 +31,8 @@ export interface ConsumerOptions {
   /** Name under which the log remembers what has been consumed. */
   readonly durable: string;
   readonly logger: Logger;
+  /** What the observed nodes are part of. Without it, subnets tell nothing about the number of validators. */
+  readonly network?: EstimatorNetwork;
   readonly batchSize?: number;
   /** The longest a delivery waits for its batch to fill. */
   readonly batchMs?: number;
@@ -86,6 +90,7 @@ export async function startConsumer({
   dataDir,
   durable,
   logger,
+  network,
   batchSize = 1_000,
   batchMs = 100,
   maxInFlight = 4_000,
@@ -93,6 +98,7 @@ export async function startConsumer({
   rotateMs = 300_000,
   scheduler = asyncScheduler,
 }: ConsumerOptions): Promise<Consumer> {
+  useNativeEnrCrypto();
   const database = await openTracker(dataDir);
   try {
     const problems = new Map<Work, string>();
@@ -114,6 +120,7 @@ export async function startConsumer({
     const store = await sqliteViewStore({ database: database.writer, staging, flusher });
     const stages = reduce(store, {
       logId: log.id,
+      ...(network === undefined ? {} : { model: estimatorModel(network) }),
       batchSize,
       batchMs,
       scheduler,

@@ -1,4 +1,6 @@
 import { concatMap, defer, type Observable, type SchedulerLike } from 'rxjs';
+import { dayOf } from '../consensus/day.ts';
+import type { EstimatorModel } from '../consensus/estimators/estimator-network.ts';
 import { decodeEvent, METADATA_RECEIVED, type ValtrackEvent } from '../consensus/events.ts';
 import { observe, type PeerView } from '../consensus/peer-view.ts';
 import { batches } from './flow/batches.ts';
@@ -9,6 +11,8 @@ import type { BatchChange, DeadLetter, ViewStore } from './ports/view-store.ts';
 export interface ReduceOptions {
   /** Id of the log the deliveries come from; the position in it is committed with each batch. */
   readonly logId: string;
+  /** Without it, subnets tell nothing about the number of validators. */
+  readonly model?: EstimatorModel;
   readonly batchSize: number;
   /** The longest a delivery waits for its batch to fill. */
   readonly batchMs: number;
@@ -39,12 +43,16 @@ const RETRY_MAX_MS = 10_000;
  */
 export function reduce(
   store: ViewStore,
-  { logId, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
+  { logId, model, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
 ): (deliveries: Observable<Delivery>) => Observable<BatchSummary> {
   const commit = (deliveries: readonly Delivery[]) =>
     defer(async () => {
       await store.room();
-      const { change, summary } = await changeOf(store, logId, deliveries, scheduler.now());
+      const { change, summary } = await changeOf(
+        store,
+        { logId, model: model ?? null, committedMs: scheduler.now() },
+        deliveries,
+      );
       await store.commit(change);
       for (const delivery of deliveries) delivery.ack();
       return summary;
@@ -53,11 +61,16 @@ export function reduce(
   return (deliveries) => deliveries.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(commit));
 }
 
+interface BatchContext {
+  readonly logId: string;
+  readonly model: EstimatorModel | null;
+  readonly committedMs: number;
+}
+
 async function changeOf(
   store: ViewStore,
-  log: string,
+  { logId, model, committedMs }: BatchContext,
   deliveries: readonly Delivery[],
-  committedMs: number,
 ): Promise<{ change: BatchChange; summary: BatchSummary }> {
   const { events, deadLetters } = read(deliveries);
   const ids = [...events.keys(), ...deadLetters.keys()];
@@ -67,12 +80,12 @@ async function changeOf(
   }
   const position = deliveries.reduce((highest, delivery) => Math.max(highest, delivery.position), 0);
   const change: BatchChange = {
-    log,
+    log: logId,
     position,
     committedMs,
     eventIds: [...events.keys(), ...deadLetters.keys()],
     events: [...events.values()],
-    views: await nextViews(store, [...events.values()]),
+    ...(await nextViews(store, [...events.values()], model)),
     deadLetters: [...deadLetters.values()],
   };
   const summary: BatchSummary = {
@@ -113,10 +126,20 @@ function withId(decoded: ValtrackEvent, eventId: string): ValtrackEvent {
     : { subject: decoded.subject, event: { ...decoded.event, event_id } };
 }
 
-async function nextViews(store: ViewStore, events: readonly ValtrackEvent[]): Promise<PeerView[]> {
+async function nextViews(
+  store: ViewStore,
+  events: readonly ValtrackEvent[],
+  model: EstimatorModel | null,
+): Promise<Pick<BatchChange, 'views' | 'endedDays'>> {
   const observations = events.flatMap(({ subject, event }) => (subject === METADATA_RECEIVED ? [event] : []));
   const peerIds = [...new Set(observations.map((event) => event.id))];
   const views = new Map(await store.views(peerIds));
-  for (const event of observations) views.set(event.id, observe(views.get(event.id), event));
-  return [...views.values()];
+  const endedDays: PeerView[] = [];
+  for (const event of observations) {
+    const before = views.get(event.id);
+    const after = observe(before, event, model);
+    if (before !== undefined && dayOf(before.lastSeenMs) !== dayOf(after.lastSeenMs)) endedDays.push(before);
+    views.set(event.id, after);
+  }
+  return { views: [...views.values()], endedDays };
 }

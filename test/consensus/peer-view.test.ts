@@ -6,7 +6,7 @@ import { observe, type PeerView } from '../../src/consensus/peer-view.ts';
 import { observation } from '../support/events.ts';
 
 function viewOf(events: readonly MetadataReceivedEvent[]): PeerView {
-  return events.reduce<PeerView | undefined>(observe, undefined) as PeerView;
+  return events.reduce<PeerView | undefined>((view, event) => observe(view, event, null), undefined) as PeerView;
 }
 
 const ALL_SUBNETS = Array.from({ length: 64 }, (_, subnet) => subnet);
@@ -77,7 +77,7 @@ describe('the published estimate', () => {
     ['repeated ids', [7, 7, 9, 7], 2],
     ['every subnet', ALL_SUBNETS, 62],
   ])('of %s', (_, subscribed_subnets, expected) => {
-    const { published } = observe(undefined, observation({ subscribed_subnets }));
+    const { published } = observe(undefined, observation({ subscribed_subnets }), null);
     expect(published).toEqual({
       maxValidatorCount: expected,
       possibleValidator: expected > 0,
@@ -102,9 +102,8 @@ describe('the published estimate', () => {
 
   it('counts all subscriptions of a node that advertises no long-lived subnet', () => {
     const metadata = { seq_number: 0, attnets: attnets(), syncnets: Uint8Array.of(0) };
-    expect(observe(undefined, observation({ metadata, subscribed_subnets: [5, 6] })).published.maxValidatorCount).toBe(
-      2,
-    );
+    const view = observe(undefined, observation({ metadata, subscribed_subnets: [5, 6] }), null);
+    expect(view.published.maxValidatorCount).toBe(2);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Client } from '../client.ts';
 import {
   type CustodyReading,
+  custodyEstimate,
   ETH_PER_GROUP,
   MAX_EFFECTIVE_ETH,
   NUMBER_OF_CUSTODY_GROUPS,
@@ -41,35 +42,35 @@ const FEW_OBSERVATIONS = 10;
 
 /**
  * Puts presence, count and stake together. A custody count from 9 to 127 pins the stake, and with it the count if no validator is
- * compounding; the subnets decide between few large validators and many small ones, and are all there is elsewhere.
+ * compounding; the subnets decide between few large validators and many small ones, and are all there is elsewhere. Where nothing
+ * says anything the interval is unbounded, and the flags may say why.
  */
-export function combinedEstimate(input: CombinedInput): CombinedEstimate | null {
+export function combinedEstimate(input: CombinedInput): CombinedEstimate {
   const custody = readCustody(input.custodyGroupCount, input.client);
-  const merged = merge(input.subnets, custody);
-  if (merged === null) return null;
-  const { estimate, conflict } = merged;
+  const { estimate, conflict } = merge(input.subnets, custody) ?? { estimate: UNKNOWN, conflict: false };
   const flags: EstimateFlag[] = [];
   if (input.subscribesToAll) flags.push('subscribe-all');
   if (input.custodyGroupCount === NUMBER_OF_CUSTODY_GROUPS) flags.push('supernode');
-  if (estimate.high === null) flags.push('saturated');
+  if (input.subnets !== null && estimate.high === null) flags.push('saturated');
   if (input.client === 'unknown') flags.push('unknown-client');
   if (conflict) flags.push('custody-conflict');
   if (input.observations < FEW_OBSERVATIONS) flags.push('few-observations');
   return { ...estimate, presence: presenceOf(estimate, custody), ...stakeOf(estimate, custody), flags };
 }
 
+const UNKNOWN: Estimate = { validators: null, low: 0, high: null };
+
 interface Merged {
   readonly estimate: Estimate;
   readonly conflict: boolean;
 }
 
-function merge(subnets: Estimate | null, { validators, pinned }: CustodyReading): Merged | null {
-  if (validators === null) return subnets === null ? null : { estimate: subnets, conflict: false };
+function merge(subnets: Estimate | null, custody: CustodyReading): Merged | null {
+  const { validators, pinned } = custody;
+  const alone = custodyEstimate(custody);
+  if (validators === null || alone === null) return subnets === null ? null : { estimate: subnets, conflict: false };
+  if (subnets === null) return { estimate: alone, conflict: false };
   const high = validators.high ?? Number.POSITIVE_INFINITY;
-  if (subnets === null) {
-    const count = pinned || high === 0 ? validators.high : (validators.low + high) / 2;
-    return { estimate: { validators: count, low: validators.low, high: validators.high }, conflict: false };
-  }
   const subnetsHigh = subnets.high ?? Number.POSITIVE_INFINITY;
   // No validators, says the custody count; it lags by some minutes behind the first sighting, and outlives no deposit.
   if (high === 0) {
@@ -101,6 +102,7 @@ function stakeOf(
   { stakeEth }: CustodyReading,
 ): Pick<CombinedEstimate, 'stakeEthLow' | 'stakeEthHigh'> {
   if (stakeEth !== null) return { stakeEthLow: stakeEth.low, stakeEthHigh: stakeEth.high };
+  if (estimate === UNKNOWN) return { stakeEthLow: null, stakeEthHigh: null };
   return {
     stakeEthLow: Math.round(estimate.low * ETH_PER_GROUP),
     stakeEthHigh: estimate.high === null ? null : Math.round(estimate.high * MAX_EFFECTIVE_ETH),

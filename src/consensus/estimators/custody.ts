@@ -1,4 +1,5 @@
 import type { Client } from '../client.ts';
+import type { Estimate } from './estimate.ts';
 
 /**
  * What the custody group count says of the stake behind a node (fulu/validator.md, get_validators_custody_requirement):
@@ -47,4 +48,14 @@ export function readCustody(custodyGroupCount: number | null, client: Client): C
     validators: { low: Math.ceil(low / MAX_EFFECTIVE_ETH), high: custodyGroupCount },
     pinned: true,
   };
+}
+
+/**
+ * What the custody count alone makes of it: a pinned stake is taken for validators of 32 ETH each, which most are. `null` where it says
+ * nothing.
+ */
+export function custodyEstimate({ validators, pinned }: CustodyReading): Estimate | null {
+  if (validators === null) return null;
+  const { low, high } = validators;
+  return { validators: pinned || high === null ? high : (low + high) / 2, low, high };
 }

@@ -28,8 +28,7 @@ export function exposures(
   longLived: ReadonlySet<number>,
   lit: ReadonlySet<number>,
 ): Exposure[] {
-  const hazards =
-    rules.committeesPerSlot === ATTESTATION_SUBNET_COUNT ? evenHazards(rules, visible) : slotHazards(rules, visible);
+  const hazards = hazardsOf(rules, visible);
   const groups = new Map<number, { subnets: number; lit: number }>();
   for (const [subnet, hazard] of hazards.entries()) {
     if (hazard === 0 || longLived.has(subnet)) continue;
@@ -39,6 +38,21 @@ export function exposures(
     groups.set(hazard, group);
   }
   return [...groups].map(([hazard, group]) => ({ hazard, ...group }));
+}
+
+/** Hazards repeat every epoch, so few of them are ever computed: as many as there are stretches of slots seen by clients. */
+const computed = new WeakMap<DutyRules, Map<string, readonly number[]>>();
+
+function hazardsOf(rules: DutyRules, { first, last }: VisibleSlots): readonly number[] {
+  const known = computed.get(rules) ?? new Map<string, readonly number[]>();
+  computed.set(rules, known);
+  const start = first % rules.slotsPerEpoch;
+  const key = `${start}+${last - first}`;
+  const visible = { first: start, last: start + last - first };
+  const isEven = rules.committeesPerSlot === ATTESTATION_SUBNET_COUNT;
+  const hazards = known.get(key) ?? (isEven ? evenHazards(rules, visible) : slotHazards(rules, visible));
+  known.set(key, hazards);
+  return hazards;
 }
 
 /** With 64 committees a slot, every slot reaches every subnet once. */

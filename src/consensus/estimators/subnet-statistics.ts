@@ -5,7 +5,8 @@ import type { Exposure } from './exposure.ts';
  * All that the subnet estimator remembers of a peer: sums over its observations, grouped by hazard. The state stays a few hundred
  * bytes however long the peer is watched.
  *
- * Observations lose weight with age. All sums are weighted as of `updatedMs`.
+ * Observations lose weight with age. All sums are weighted as of `updatedMs`. They are kept in single precision: that is a ten
+ * thousandth of the narrowest interval, and what is stored is bit for bit what was computed.
  */
 export interface SubnetStatistics {
   readonly updatedMs: number;
@@ -33,6 +34,8 @@ export interface HazardBin {
 
 /** Bins are a quarter of an octave wide; their mean hazard is kept, so the width costs less than the interval by far. */
 const BINS_PER_OCTAVE = 4;
+/** A bin that has faded to so little says nothing any more, and is dropped. */
+const NEGLIGIBLE_SUBNETS = 1e-6;
 
 export const DEFAULT_HALF_LIFE_MS = 7 * 24 * 3_600 * 1_000;
 
@@ -61,10 +64,7 @@ export function addObservation(
   halfLifeMs: number = DEFAULT_HALF_LIFE_MS,
 ): SubnetStatistics {
   const updatedMs = Math.max(statistics.updatedMs, atMs);
-  const aged =
-    statistics.observations === 0
-      ? statistics
-      : scaled(statistics, fading(updatedMs - statistics.updatedMs, halfLifeMs));
+  const aged = asOf(statistics, updatedMs, halfLifeMs);
   const weight = fading(updatedMs - atMs, halfLifeMs);
 
   const bins = new Map(aged.bins.map((bin) => [bin.index, bin]));
@@ -73,9 +73,9 @@ export function addObservation(
     const bin = bins.get(index) ?? { index, subnets: 0, lit: 0, hazard: 0 };
     bins.set(index, {
       index,
-      subnets: bin.subnets + weight * subnets,
-      lit: bin.lit + weight * lit,
-      hazard: bin.hazard + weight * subnets * hazard,
+      subnets: Math.fround(bin.subnets + weight * subnets),
+      lit: Math.fround(bin.lit + weight * lit),
+      hazard: Math.fround(bin.hazard + weight * subnets * hazard),
     });
   }
 
@@ -85,12 +85,54 @@ export function addObservation(
     observations: statistics.observations + 1,
     firstMs: Math.min(statistics.firstMs, atMs),
     lastMs: Math.max(statistics.lastMs, atMs),
-    weight: aged.weight + weight,
-    weightSquared: aged.weightSquared + weight ** 2,
-    overlap: aged.overlap + weight * sharedPart(statistics.lastVisible, visible),
+    weight: Math.fround(aged.weight + weight),
+    weightSquared: Math.fround(aged.weightSquared + weight ** 2),
+    overlap: Math.fround(aged.overlap + weight * sharedPart(statistics.lastVisible, visible)),
     lastVisible: isNewest ? visible : statistics.lastVisible,
-    bins: [...bins.values()].sort((a, b) => a.index - b.index),
+    bins: tidied(bins.values()),
   };
+}
+
+function tidied(bins: Iterable<HazardBin>): HazardBin[] {
+  return [...bins].filter(({ subnets }) => subnets > NEGLIGIBLE_SUBNETS).sort((a, b) => a.index - b.index);
+}
+
+/** What was learnt in two separate lots of observations of one peer, together. */
+export function mergeStatistics(
+  a: SubnetStatistics,
+  b: SubnetStatistics,
+  halfLifeMs: number = DEFAULT_HALF_LIFE_MS,
+): SubnetStatistics {
+  if (a.observations === 0) return b;
+  if (b.observations === 0) return a;
+  const updatedMs = Math.max(a.updatedMs, b.updatedMs);
+  const [left, right] = [asOf(a, updatedMs, halfLifeMs), asOf(b, updatedMs, halfLifeMs)];
+  const bins = new Map(left.bins.map((bin) => [bin.index, bin]));
+  for (const { index, subnets, lit, hazard } of right.bins) {
+    const bin = bins.get(index) ?? { index, subnets: 0, lit: 0, hazard: 0 };
+    bins.set(index, {
+      index,
+      subnets: Math.fround(bin.subnets + subnets),
+      lit: Math.fround(bin.lit + lit),
+      hazard: Math.fround(bin.hazard + hazard),
+    });
+  }
+  return {
+    updatedMs,
+    observations: a.observations + b.observations,
+    firstMs: Math.min(a.firstMs, b.firstMs),
+    lastMs: Math.max(a.lastMs, b.lastMs),
+    weight: Math.fround(left.weight + right.weight),
+    weightSquared: Math.fround(left.weightSquared + right.weightSquared),
+    overlap: Math.fround(left.overlap + right.overlap),
+    lastVisible: a.lastMs >= b.lastMs ? a.lastVisible : b.lastVisible,
+    bins: tidied(bins.values()),
+  };
+}
+
+function asOf(statistics: SubnetStatistics, nowMs: number, halfLifeMs: number): SubnetStatistics {
+  if (statistics.observations === 0 || nowMs === statistics.updatedMs) return statistics;
+  return scaled(statistics, fading(nowMs - statistics.updatedMs, halfLifeMs));
 }
 
 function fading(ageMs: number, halfLifeMs: number): number {
@@ -100,14 +142,14 @@ function fading(ageMs: number, halfLifeMs: number): number {
 function scaled(statistics: SubnetStatistics, factor: number): SubnetStatistics {
   return {
     ...statistics,
-    weight: statistics.weight * factor,
-    weightSquared: statistics.weightSquared * factor ** 2,
-    overlap: statistics.overlap * factor,
+    weight: Math.fround(statistics.weight * factor),
+    weightSquared: Math.fround(statistics.weightSquared * factor ** 2),
+    overlap: Math.fround(statistics.overlap * factor),
     bins: statistics.bins.map(({ index, subnets, lit, hazard }) => ({
       index,
-      subnets: subnets * factor,
-      lit: lit * factor,
-      hazard: hazard * factor,
+      subnets: Math.fround(subnets * factor),
+      lit: Math.fround(lit * factor),
+      hazard: Math.fround(hazard * factor),
     })),
   };
 }

@@ -1,4 +1,5 @@
 import { toHex } from '../../consensus/bits.ts';
+import { dayOf } from '../../consensus/day.ts';
 import {
   type MetadataReceivedEvent,
   PEER_DISCOVERED,
@@ -18,7 +19,7 @@ export interface PartitionedRow {
 
 /** The rows an event becomes: every observation is a metadata row, and one that shows validators is a second row. */
 export function rowsOf({ subject, event }: ValtrackEvent): PartitionedRow[] {
-  const date = new Date(event.timestamp).toISOString().slice(0, 10);
+  const date = dayOf(event.timestamp);
   if (subject === PEER_DISCOVERED) return [{ table: 'discovery_events', date, row: discoveryRow(event) }];
   const rows: PartitionedRow[] = [{ table: 'metadata_events', date, row: metadataRow(event) }];
   const row = validatorRow(event);

@@ -1,6 +1,13 @@
-import type { FactValues, PeerFacts, PeerView, Stamp } from '../../consensus/peer-view.ts';
+import {
+  type EstimatorEvidence,
+  estimatesOf,
+  type FactValues,
+  type PeerFacts,
+  type PeerView,
+  type Stamp,
+} from '../../consensus/peer-view.ts';
 
-/** The columns of `validator_tracker` that the reducer owns. */
+/** The columns of `validator_tracker` that the reducer owns and makes views of again. */
 export interface ViewRow {
   readonly peer_id: string;
   readonly enr: string | null;
@@ -58,8 +65,62 @@ export function stampsOf(facts: PeerFacts): string {
   return JSON.stringify(stamps);
 }
 
+/** The columns of `validator_tracker` that the estimators fill. */
+export interface EstimateColumns {
+  readonly validators_estimate: number | null;
+  readonly validators_low: number;
+  readonly validators_high: number | null;
+  readonly stake_eth_low: number | null;
+  readonly stake_eth_high: number | null;
+  readonly estimate_method: 'combined';
+  /** Comma-separated. */
+  readonly estimate_flags: string;
+  readonly estimate_observations: number;
+  readonly estimate_from_ms: number;
+  readonly estimate_to_ms: number;
+}
+
+/** A row of `validator_estimates`. */
+export type MethodRow = readonly [
+  peerId: string,
+  method: string,
+  estimate: number | null,
+  low: number | null,
+  high: number | null,
+  observations: number,
+  updatedMs: number,
+];
+
+/** What the estimators make of a view. Times are those of observations, so that replaying gives the same rows. */
+export function estimateRowsOf(view: PeerView): { columns: EstimateColumns; methods: MethodRow[] } {
+  const { combined, methods, observations, fromMs, toMs } = estimatesOf(view);
+  return {
+    columns: {
+      validators_estimate: combined.validators,
+      validators_low: combined.low,
+      validators_high: combined.high,
+      stake_eth_low: combined.stakeEthLow,
+      stake_eth_high: combined.stakeEthHigh,
+      estimate_method: 'combined',
+      estimate_flags: combined.flags.join(','),
+      estimate_observations: observations,
+      estimate_from_ms: fromMs,
+      estimate_to_ms: toMs,
+    },
+    methods: methods.map(({ method, estimate, low, high, observations: used }) => [
+      view.peerId,
+      method,
+      estimate,
+      low,
+      high,
+      used,
+      view.lastSeenMs,
+    ]),
+  };
+}
+
 /** The view a row was made from. */
-export function viewOf(row: ViewRow, stampsJson: string): PeerView {
+export function viewOf(row: ViewRow, stampsJson: string, evidence: EstimatorEvidence): PeerView {
   const stamps = JSON.parse(stampsJson) as Stamps;
   const fact = <Name extends keyof FactValues>(name: Name, value: () => FactValues[Name]): PeerFacts[Name] => {
     const stamp = stamps[name];
@@ -74,6 +135,7 @@ export function viewOf(row: ViewRow, stampsJson: string): PeerView {
       possibleValidator: row.possible_validator === 1,
       numObservations: row.num_observations,
     },
+    evidence,
     facts: {
       epoch: fact('epoch', () => row.last_epoch as number),
       enr: fact('enr', () => row.enr as string),

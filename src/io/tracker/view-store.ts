@@ -1,11 +1,13 @@
-import type { PeerView } from '../../consensus/peer-view.ts';
+import { dayOf } from '../../consensus/day.ts';
+import { NO_EVIDENCE, type PeerView } from '../../consensus/peer-view.ts';
 import type { DeadLetter, ViewStore } from '../../streams/ports/view-store.ts';
 import type { ParquetFlusher } from '../parquet/flusher.ts';
 import { rowsOf } from '../parquet/rows.ts';
 import type { Staging } from '../parquet/staging.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { type AppliedEvents, loadAppliedEvents } from './applied-events.ts';
-import { rowOf, stampsOf, type ViewRow, viewOf } from './view-rows.ts';
+import { decodeEvidence, encodeEvidence } from './estimator-state.ts';
+import { type EstimateColumns, estimateRowsOf, rowOf, stampsOf, type ViewRow, viewOf } from './view-rows.ts';
 
 export interface ViewStoreOptions {
   /** The one connection that writes `validator_tracker.sqlite`. */
@@ -36,6 +38,21 @@ const OWN_COLUMNS = [
   'transport',
 ] as const satisfies readonly (keyof ViewRow)[];
 
+const ESTIMATE_COLUMNS = [
+  'validators_estimate',
+  'validators_low',
+  'validators_high',
+  'stake_eth_low',
+  'stake_eth_high',
+  'estimate_method',
+  'estimate_flags',
+  'estimate_observations',
+  'estimate_from_ms',
+  'estimate_to_ms',
+] as const satisfies readonly (keyof EstimateColumns)[];
+
+const WRITTEN_COLUMNS = [...OWN_COLUMNS, ...ESTIMATE_COLUMNS];
+
 /** Facts about the address, which must not outlive it. */
 const PLACE_COLUMNS = [
   'hostname',
@@ -52,13 +69,36 @@ const PLACE_COLUMNS = [
 
 /** One statement for a whole batch: a dozen times faster than a statement a row. */
 const UPSERT_VIEWS = `
-  INSERT INTO validator_tracker (${OWN_COLUMNS.join(', ')})
-  SELECT ${OWN_COLUMNS.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?) WHERE true
+  INSERT INTO validator_tracker (${WRITTEN_COLUMNS.join(', ')})
+  SELECT ${WRITTEN_COLUMNS.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?) WHERE true
   ON CONFLICT (peer_id) DO UPDATE SET
-    ${OWN_COLUMNS.slice(1)
+    ${WRITTEN_COLUMNS.slice(1)
       .map((column) => `${column} = excluded.${column}`)
       .join(', ')},
     ${PLACE_COLUMNS.map((column) => `${column} = iif(ip IS excluded.ip, ${column}, NULL)`).join(', ')}`;
+
+const UPSERT_ESTIMATES = `
+  INSERT INTO validator_estimates (peer_id, method, estimate, low, high, observations, updated_at)
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+    FROM json_each(?) WHERE true
+  ON CONFLICT (peer_id, method) DO UPDATE SET estimate = excluded.estimate, low = excluded.low, high = excluded.high,
+    observations = excluded.observations, updated_at = excluded.updated_at`;
+
+const HISTORY_COLUMNS = [
+  'day',
+  'peer_id',
+  'validators_estimate',
+  'validators_low',
+  'validators_high',
+  'stake_eth_low',
+  'stake_eth_high',
+  'max_validator_count',
+  'num_observations',
+] as const;
+
+const UPSERT_HISTORY = `
+  INSERT OR REPLACE INTO validator_history (${HISTORY_COLUMNS.join(', ')})
+  SELECT ${HISTORY_COLUMNS.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?)`;
 
 const MAX_DEAD_LETTERS = 10_000;
 const MAX_DEAD_LETTER_BYTES = 4_096;
@@ -77,21 +117,27 @@ export async function sqliteViewStore({ database, staging, flusher }: ViewStoreO
     applied: async (eventIds) => (await loaded()).among(eventIds),
 
     async views(peerIds) {
-      const rows = await database.all<ViewRow & { stamps: string }>(
-        `SELECT ${OWN_COLUMNS.join(', ')}, stamps FROM validator_tracker JOIN fact_stamps USING (peer_id)
+      const rows = await database.all<ViewRow & { stamps: string; state: Buffer | null }>(
+        `SELECT ${OWN_COLUMNS.join(', ')}, stamps, state
+           FROM validator_tracker JOIN fact_stamps USING (peer_id) LEFT JOIN estimator_states USING (peer_id)
            WHERE peer_id IN (SELECT value FROM json_each(?))`,
         JSON.stringify(peerIds),
       );
-      return new Map(rows.map(({ stamps, ...row }) => [row.peer_id, viewOf(row, stamps)]));
+      return new Map(
+        rows.map(({ stamps, state, ...row }) => {
+          const evidence = state === null ? NO_EVIDENCE : decodeEvidence(state);
+          return [row.peer_id, viewOf(row, stamps, evidence)];
+        }),
+      );
     },
 
-    async commit({ log, position, committedMs, eventIds, events, views, deadLetters }) {
+    async commit({ log, position, committedMs, eventIds, events, views, endedDays, deadLetters }) {
       const applied = await loaded();
       const rows = events.flatMap(rowsOf);
       // Should the commit fail in a way that leaves its fate open, the database tells what has been applied.
       appliedEvents = undefined;
       const remember = await database.transaction(async () => {
-        await writeViews(database, views);
+        await writeViews(database, views, endedDays);
         await staging.add(rows);
         await writeDeadLetters(database, log, deadLetters, committedMs);
         await database.run(
@@ -109,14 +155,31 @@ export async function sqliteViewStore({ database, staging, flusher }: ViewStoreO
   };
 }
 
-async function writeViews(database: SqliteDatabase, views: readonly PeerView[]): Promise<void> {
+async function writeViews(
+  database: SqliteDatabase,
+  views: readonly PeerView[],
+  endedDays: readonly PeerView[],
+): Promise<void> {
   if (views.length === 0) return;
-  await database.run(UPSERT_VIEWS, JSON.stringify(views.map(rowOf)));
+  const rows = views.map((view) => {
+    const { columns, methods } = estimateRowsOf(view);
+    return { view: { ...rowOf(view), ...columns }, methods };
+  });
+  await database.run(UPSERT_VIEWS, JSON.stringify(rows.map(({ view }) => view)));
+  await database.run(UPSERT_ESTIMATES, JSON.stringify(rows.flatMap(({ methods }) => methods)));
   await database.run(
     `INSERT INTO fact_stamps (peer_id, stamps) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
        ON CONFLICT (peer_id) DO UPDATE SET stamps = excluded.stamps`,
     JSON.stringify(views.map((view) => [view.peerId, stampsOf(view.facts)])),
   );
+  await database.run(
+    `INSERT INTO estimator_states (peer_id, state) SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?) WHERE true
+       ON CONFLICT (peer_id) DO UPDATE SET state = excluded.state`,
+    JSON.stringify(views.map((view) => [view.peerId, encodeEvidence(view.evidence).toString('hex')])),
+  );
+  const ended = endedDays.map((view) => ({ ...rowOf(view), ...estimateRowsOf(view).columns }));
+  const history = [...ended, ...rows.map(({ view }) => view)].map((row) => ({ ...row, day: dayOf(row.last_seen) }));
+  await database.run(UPSERT_HISTORY, JSON.stringify(history));
 }
 
 /** Keeps the newest of them, each cut to a size that still shows what it is. */

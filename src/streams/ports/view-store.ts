@@ -28,6 +28,8 @@ export interface BatchChange {
   readonly events: readonly ValtrackEvent[];
   /** The new views of the peers that the events are about. */
   readonly views: readonly PeerView[];
+  /** Views as they were at the end of a day (UTC) that an event of this batch was the first to leave behind. */
+  readonly endedDays: readonly PeerView[];
   readonly deadLetters: readonly DeadLetter[];
 }
 

@@ -46,6 +46,7 @@ function change(events: readonly MetadataReceivedEvent[], views: readonly PeerVi
     eventIds: events.map((event) => event.event_id as string),
     events: events.map((event) => ({ subject: METADATA_RECEIVED, event })),
     views,
+    endedDays: [],
     deadLetters: [],
   };
 }
@@ -55,7 +56,7 @@ async function apply(events: readonly MetadataReceivedEvent[]): Promise<void> {
   const applied = await store.applied(events.map((event) => event.event_id as string));
   const fresh = events.filter((event) => !applied.has(event.event_id as string));
   const views = new Map(await store.views(fresh.map((event) => event.id)));
-  for (const event of fresh) views.set(event.id, observe(views.get(event.id), event));
+  for (const event of fresh) views.set(event.id, observe(views.get(event.id), event, null));
   await store.commit(change(fresh, [...views.values()]));
 }
 
@@ -108,7 +109,7 @@ describe('the view in SQLite', () => {
         const views = new Map<string, PeerView>();
         for (const [index, fields] of events.entries()) {
           const event = { ...fields, id: `${fields.id}-${run}`, event_id: `run${run}:${index}` };
-          views.set(event.id, observe(views.get(event.id), event));
+          views.set(event.id, observe(views.get(event.id), event, null));
         }
         await store.commit(change([], [...views.values()]));
         expect(await store.views([...views.keys(), 'nobody'])).toEqual(views);
@@ -202,17 +203,17 @@ describe('the view in SQLite', () => {
     expect(await store.applied(['bad'])).toEqual(new Set(['bad']));
   });
 
-  it('forgets the place of an address that a peer has left, and nothing else of other rooms', async () => {
+  it('forgets the place of an address that a peer has left, and no sooner', async () => {
     const at = (multiaddr: string, number: number) =>
       apply([observation({ event_id: `run:${number}`, multiaddr, timestamp: 1_000 + number })]);
-    const place = () => tracker.reader.get('SELECT city, latitude, validators_estimate FROM validator_tracker');
+    const place = () => tracker.reader.get('SELECT city, latitude, hostname FROM validator_tracker');
     await at('/ip4/1.1.1.1/tcp/9000', 0);
-    await tracker.writer.run(`UPDATE validator_tracker SET city = 'Bern', latitude = 46.9, validators_estimate = 3.5`);
+    await tracker.writer.run(`UPDATE validator_tracker SET city = 'Bern', latitude = 46.9, hostname = 'n1.example'`);
     await at('/ip4/1.1.1.1/tcp/9001', 1);
     await at('', 2);
-    expect(await place()).toEqual({ city: 'Bern', latitude: 46.9, validators_estimate: 3.5 });
+    expect(await place()).toEqual({ city: 'Bern', latitude: 46.9, hostname: 'n1.example' });
     await at('/ip4/2.2.2.2/tcp/9000', 3);
-    expect(await place()).toEqual({ city: null, latitude: null, validators_estimate: 3.5 });
+    expect(await place()).toEqual({ city: null, latitude: null, hostname: null });
   });
 
   it('has the columns that other programs rely on', async () => {
