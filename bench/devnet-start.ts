@@ -7,11 +7,13 @@ import { firstValueFrom, timer } from 'rxjs';
 import { startDevnet } from '../src/devnet/devnet.ts';
 
 /**
- * How long a devnet takes to start, and what a node of it costs in memory and in time while nobody looks.
- * `node bench/devnet-start.ts [nodes]`
+ * How long a devnet takes to start, and what a node of it costs in memory and in time while nobody looks, after so many
+ * seconds in which nodes behind a router get to know the others. With 100 nodes or more there are all kinds of them.
+ * `node bench/devnet-start.ts [nodes] [warm-up seconds]`
  */
 
 const nodes = Number(process.argv[2] ?? 50);
+const warmUpMs = Number(process.argv[3] ?? 0) * 1000;
 const WATCH_MS = 5000;
 
 setFlagsFromString('--expose-gc');
@@ -33,6 +35,7 @@ const beginMs = performance.now();
 const devnet = await startDevnet({ ...options, nodes, dir });
 const startMs = performance.now() - beginMs;
 
+if (warmUpMs > 0) await firstValueFrom(timer(warmUpMs));
 const cpuBefore = process.cpuUsage();
 await firstValueFrom(timer(WATCH_MS));
 const cpu = process.cpuUsage(cpuBefore);

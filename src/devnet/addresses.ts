@@ -53,13 +53,18 @@ export async function claimAddressBlock(): Promise<AddressBlock> {
   );
 }
 
+/** What the kernel says of ::1 on a machine without IPv6. */
+const NO_IP6_CODES: readonly string[] = ['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'];
+
 /** Whether this machine has IPv6 at all. */
 export async function hasIp6Loopback(): Promise<boolean> {
   try {
     await (await bound('::1', 0, ['udp'])).release();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (NO_IP6_CODES.includes(code)) return false;
+    throw error;
   }
 }
 
