@@ -23,7 +23,7 @@ export const CLOCK = networkClock(NETWORK);
 
 /** The record of a made-up node of our network. */
 export function nodeRecord(name: string, fields: Partial<NodeRecord> = {}): NodeRecord {
-  return {
+  const wellFormed = {
     enr: `enr:${name}`,
     sequence: 1n,
     nodeId: `node-${name}`,
@@ -35,8 +35,9 @@ export function nodeRecord(name: string, fields: Partial<NodeRecord> = {}): Node
     syncnets: null,
     custodyGroupCount: null,
     nextForkDigest: null,
-    ...fields,
-  };
+    malformed: [],
+  } as const;
+  return { ...wellFormed, ...fields };
 }
 
 export function forkId(forkDigest: string): NonNullable<NodeRecord['eth2']> {
