@@ -14,8 +14,10 @@ export interface ForkStep {
 
 export interface Network {
   readonly name: string;
-  /** On public networks only public unicast addresses are dialled. */
+  /** On public networks only public unicast addresses are dialled, on others only loopback. */
   readonly isPublic: boolean;
+  /** Set when the user vouches for every address of the network, as of a private one on a LAN. */
+  readonly dialsAnyAddress?: boolean;
   readonly genesisTimeMs: number;
   readonly slotMs: number;
   readonly slotsPerEpoch: number;
@@ -38,9 +40,9 @@ export function forkStepAt(network: Network, epoch: number): ForkStep {
   return current;
 }
 
-/** The next scheduled step after `epoch`, regular or blob-parameter-only. */
+/** The next scheduled step after `epoch`, regular or blob-parameter-only. Before genesis it is that after genesis. */
 export function nextForkStep(network: Network, epoch: number): ForkStep | undefined {
-  return network.forkSteps.find((step) => step.epoch > epoch);
+  return network.forkSteps.find((step) => step.epoch > Math.max(epoch, 0));
 }
 
 /** How long a digest that has been replaced is still accepted: nodes that have not upgraded stay observable. */

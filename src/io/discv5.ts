@@ -4,7 +4,7 @@ import { ENR, type SignableENR } from '@chainsafe/enr';
 import type { PrivateKey } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { Subject } from 'rxjs';
-import { failed, type Outcome, success } from '../consensus/failure.ts';
+import { type Failure, failed, failure, type Outcome, success } from '../consensus/failure.ts';
 import { type NodeRecord, readNodeRecord } from '../consensus/node-record.ts';
 import type { Discovery, NeighbourAnswer } from '../streams/ports/discovery.ts';
 import { fromAbortable } from './from-abortable.ts';
@@ -27,8 +27,6 @@ export interface Discv5Adapter extends Discovery {
 /** Log distances run to 256; half of all nodes are at 256, a quarter at 255 and so on, so the near buckets are empty. */
 const FARTHEST = 256;
 const NEAREST = 236;
-/** This many empty buckets in a row mean that there is nothing nearer. */
-const EMPTY_BUCKETS = 2;
 const REQUEST_TIMEOUT_MS = 1_000;
 /** discv5 answers within its own timeout and one retry; a request that it lost track of is given up after this. */
 const PATIENCE_MS = 5_000;
@@ -54,7 +52,8 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
   return {
     record: service.enr,
     heard$: heard,
-    neighbours: (enr) => fromAbortable((signal) => readBuckets(service, enr, signal)),
+    neighbours: (enr) =>
+      fromAbortable((signal) => readBuckets(service, enr, bindIp.includes(':') ? 'udp6' : 'udp4', signal)),
     stop: async () => {
       heard.complete();
       await service.stop();
@@ -76,36 +75,60 @@ function addBootnode(service: Discv5, bootnode: string, logger: Logger): void {
   }
 }
 
-/** Asks for one bucket after another from the farthest inwards, until nothing more comes. */
-async function readBuckets(service: Discv5, text: string, signal: AbortSignal): Promise<Outcome<NeighbourAnswer>> {
+/** Asks for one bucket after another from the farthest inwards; from the first empty one on, for all others at once. */
+async function readBuckets(
+  service: Discv5,
+  text: string,
+  family: 'udp4' | 'udp6',
+  signal: AbortSignal,
+): Promise<Outcome<NeighbourAnswer>> {
+  const enr = decodeEnr(text);
+  if (enr === null) return failed('resolve', 'bad_response', 'not a valid ENR');
+  if (enr.getLocationMultiaddr(family) === undefined) return failed('resolve', 'no_address', `no ${family} in the ENR`);
   const records = new Map<string, NodeRecord>();
   let requests = 0;
   try {
-    const enr = ENR.decodeTxt(text);
-    for (
-      let distance = FARTHEST, empty = 0;
-      distance >= NEAREST && empty < EMPTY_BUCKETS && !signal.aborted;
-      distance--
-    ) {
+    let asked = [FARTHEST];
+    while (asked.length > 0 && !signal.aborted) {
       requests++;
-      const found = await patiently(service.sendFindNode(enr, [distance]));
-      empty = found.length === 0 ? empty + 1 : 0;
+      const found = await patiently(service.sendFindNode(enr, asked));
       for (const neighbour of found) {
         const read = readNodeRecord(neighbour);
         if (read.ok) records.set(read.value.nodeId, read.value);
       }
+      const nearer = distancesBelow(asked.at(-1) ?? NEAREST);
+      asked = found.length > 0 ? nearer.slice(0, 1) : nearer;
     }
     return success({ records: [...records.values()], requests });
   } catch (error) {
     // What came before the node fell silent is still news.
     if (records.size > 0) return success({ records: [...records.values()], requests });
-    return failed('resolve', 'timeout', error instanceof Error ? error.message : String(error));
+    return { ok: false, failure: failureOf(error) };
   }
+}
+
+function decodeEnr(text: string): ENR | null {
+  try {
+    return ENR.decodeTxt(text);
+  } catch {
+    return null;
+  }
+}
+
+/** discv5 rejects with the names of its request and response errors as codes. */
+function failureOf(error: unknown): Failure {
+  const { code = '', message = String(error) } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return failure('resolve', code === 'Timeout' ? 'timeout' : 'bad_response', message);
+}
+
+/** Descending. */
+function distancesBelow(distance: number): number[] {
+  return Array.from({ length: Math.max(0, distance - NEAREST) }, (_, index) => distance - 1 - index);
 }
 
 function patiently<T>(answer: Promise<T>): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS);
+  const timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'Timeout' })), PATIENCE_MS);
   answer.then(resolve, reject).finally(() => clearTimeout(timer));
   return promise;
 }

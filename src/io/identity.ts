@@ -2,6 +2,8 @@ import { chmod, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateKeyPair, privateKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
+import secp256k1 from 'secp256k1';
+import { fromHex } from '../consensus/bits.ts';
 
 const KEY_BYTES = 32;
 
@@ -21,12 +23,18 @@ export async function loadIdentity(dataDir: string): Promise<PrivateKey> {
     throw error;
   });
   if (text === null) return createIdentity(path);
-  const key = Buffer.from(text.trim(), 'hex');
-  if (key.length !== KEY_BYTES) {
+  const key = readKey(text);
+  if (key === null) {
     throw new IdentityError(`${path} does not hold a node key; move it away and a new one will be made`);
   }
   await chmod(path, 0o600);
-  return privateKeyFromRaw(key);
+  return key;
+}
+
+function readKey(text: string): PrivateKey | null {
+  const raw = fromHex(text.trim());
+  // Not every 32 bytes are a key.
+  return raw?.length === KEY_BYTES && secp256k1.privateKeyVerify(raw) ? privateKeyFromRaw(raw) : null;
 }
 
 async function createIdentity(path: string): Promise<PrivateKey> {

@@ -62,6 +62,13 @@ export function ownRecord(
   return record;
 }
 
+/** Brings a record to a later epoch. It is signed anew, under the next sequence number, only when something changes. */
+export function advanceRecord(record: SignableENR, network: Network, epoch: number): void {
+  for (const [entry, value] of forkEntries(network, epoch)) {
+    if (Buffer.compare(record.kvs.get(entry) ?? new Uint8Array(0), value) !== 0) record.set(entry, value);
+  }
+}
+
 /** The entries that change with the forks: `eth2` (SSZ ENRForkID) and `nfd`. */
 export function forkEntries(network: Network, epoch: number): ReadonlyMap<string, Uint8Array> {
   const current = forkStepAt(network, epoch);

@@ -19,11 +19,14 @@ const phase = z.discriminatedUnion('name', [
 const storedPeer = z.object({
   peerId: z.string(),
   enr: z.string().nullable(),
-  enrSequence: z.string().transform((value) => BigInt(value)),
+  enrSequence: z
+    .string()
+    .regex(/^-?\d{1,20}$/)
+    .transform((value) => BigInt(value)),
   addresses: z.array(z.string()),
   phase,
   failures: z.number(),
-  lastFailure: z.object({ stage: z.enum(STAGES), cause: z.enum(CAUSES) }).nullable(),
+  lastFailure: z.object({ stage: z.enum(STAGES), cause: z.enum(CAUSES), detail: z.string().optional() }).nullable(),
   firstSeenMs: z.number(),
   lastAliveMs: z.number(),
   lastObservedEpoch: z.number(),
@@ -65,6 +68,14 @@ function encode(peer: PeerState): string {
 
 /** A record of another version is left out: discovery will meet the peer again. */
 function decode(text: string): PeerState[] {
-  const parsed = storedPeer.safeParse(JSON.parse(text));
+  const parsed = storedPeer.safeParse(parseJson(text));
   return parsed.success ? [parsed.data as PeerState] : [];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

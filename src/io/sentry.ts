@@ -32,7 +32,7 @@ import { loadIdentity } from './identity.ts';
 import { type Host, startHost } from './libp2p/host.ts';
 import type { Logger } from './logger.ts';
 import { bindToNetwork } from './network-binding.ts';
-import { initialStatus, OWN_METADATA, ownRecord } from './own-record.ts';
+import { advanceRecord, initialStatus, OWN_METADATA, ownRecord } from './own-record.ts';
 import { sqlitePeerStore } from './peer-store.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 
@@ -202,6 +202,14 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
 
   const happenings = new Subject<Happening>();
   const running = new Subscription();
+  running.add(
+    happenings.subscribe({
+      next: (happening) => {
+        if (happening.type === 'epoch') advanceRecord(discv5.record, network, happening.epoch);
+      },
+      error: (error: unknown) => logger.debug({ err: error }, 'our record is not kept current any more'),
+    }),
+  );
   running.add(crawler.happenings$.subscribe(happenings));
   running.add(
     interval(SAVE_PEERS_MS)
