@@ -2,7 +2,8 @@ import sqlite3 from 'sqlite3';
 
 /** One connection to a SQLite file, with promises, one transaction at a time, and forward migrations. */
 
-export type SqlValue = string | number | bigint | Uint8Array | null;
+/** No bigint: the driver would write NULL for it. */
+export type SqlValue = string | number | Uint8Array | null;
 
 export interface SqliteDatabase {
   readonly path: string;
@@ -86,9 +87,8 @@ function connect(path: string, readOnly: boolean): Promise<sqlite3.Database> {
 async function checkIntegrity(database: SqliteDatabase): Promise<void> {
   const row = await database.get<{ quick_check: string }>('PRAGMA quick_check(1)');
   if (row?.quick_check === 'ok') return;
-  throw new DatabaseError(
-    `${database.path} is damaged (${row?.quick_check ?? 'no answer'}); move it away or restore a copy`,
-  );
+  const finding = (row?.quick_check ?? 'no answer').replaceAll(/\s+/g, ' ');
+  throw new DatabaseError(`${database.path} is damaged (${finding}); move it away or restore a copy`);
 }
 
 async function migrate(database: SqliteDatabase, migrations: readonly Migration[]): Promise<void> {

@@ -1,0 +1,63 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
+import { freeUdpPort } from '../../src/io/free-port.ts';
+import { fromAbortable } from '../../src/io/from-abortable.ts';
+
+describe('fromAbortable', () => {
+  it('emits once and completes, each subscription for itself', async () => {
+    const work = vi.fn(async () => 7);
+    const work$ = fromAbortable(work);
+    expect(work).not.toHaveBeenCalled();
+    expect(await lastValueFrom(work$.pipe(toArray()))).toEqual([7]);
+    expect(await firstValueFrom(work$)).toBe(7);
+    expect(work).toHaveBeenCalledTimes(2);
+  });
+
+  it('aborts the work of a subscriber who leaves, and tells nobody how it ended', async () => {
+    for (const end of ['resolve', 'reject'] as const) {
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      const signals: AbortSignal[] = [];
+      const observer = { next: vi.fn(), error: vi.fn(), complete: vi.fn() };
+      const subscription = fromAbortable((signal) => {
+        signals.push(signal);
+        return promise;
+      }).subscribe(observer);
+      expect(signals[0]?.aborted).toBe(false);
+      subscription.unsubscribe();
+      expect(signals[0]?.aborted).toBe(true);
+      if (end === 'resolve') resolve(1);
+      else reject(new Error('late'));
+      await promise.catch((error: Error) => error);
+      expect([observer.next, observer.error, observer.complete].flatMap(({ mock }) => mock.calls)).toEqual([]);
+    }
+  });
+
+  it('errors when the work rejects or throws', async () => {
+    const refused = new Error('refused');
+    await expect(firstValueFrom(fromAbortable(() => Promise.reject(refused)))).rejects.toBe(refused);
+    await expect(
+      firstValueFrom(
+        fromAbortable(() => {
+          throw refused;
+        }),
+      ),
+    ).rejects.toBe(refused);
+  });
+});
+
+describe('a free UDP port', () => {
+  it.each(['127.0.0.1', '::1'])('of %s can be bound', async (ip) => {
+    const port = await freeUdpPort(ip);
+    expect(port).toBeGreaterThan(0);
+    const socket = createSocket(ip === '::1' ? 'udp6' : 'udp4').bind(port, ip);
+    await once(socket, 'listening');
+    expect(socket.address()).toMatchObject({ port, address: ip });
+    socket.close();
+  });
+
+  it('of an address that is not ours is an error', async () => {
+    await expect(freeUdpPort('192.0.2.1')).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+  });
+});
