@@ -22,6 +22,8 @@ const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describ
   },
 };
 
+/** Stands for `-`, which yargs takes for an option without a name, and drops. */
+const STDIN = '<stdin>';
 const MAX_HELP_COLUMNS = 100;
 const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
 
@@ -31,13 +33,12 @@ const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
  */
 export async function parseCommandLine(args: readonly string[]): Promise<CommandCall | null> {
   let call: CommandCall | null = null;
-  const parser = yargs([...args])
+  const parser = yargs(args.map((arg) => (arg === '-' ? STDIN : arg)))
     .scriptName('valtrack')
     .usage('$0 <command>\n\nFinds the beacon nodes of an Ethereum network and estimates the validators behind them.')
     .parserConfiguration({
       'boolean-negation': false,
       'camel-case-expansion': false,
-      'duplicate-arguments-array': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
@@ -57,17 +58,23 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
       throw error === undefined || error.name === 'YError' ? new UsageError(explained(message, args)) : error;
     });
   for (const command of COMMANDS) {
-    addCommand(parser, command, ({ config, file, ...texts }) => {
+    addCommand(parser, command, ({ _, $0, config, file, ...texts }) => {
       call = {
         command,
-        texts,
-        config: config as string | undefined,
-        files: Array.isArray(file) ? file.map(String) : [],
+        texts: Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, onlyText(name, value)])),
+        config: config === undefined ? undefined : onlyText('config', config),
+        files: Array.isArray(file) ? file.map((name) => (name === STDIN ? '-' : String(name))) : [],
       };
     });
   }
   await parser.parse();
   return call;
+}
+
+/** @throws UsageError when an option was given more than once: which of its values is meant, nobody can say */
+function onlyText(name: string, value: unknown): string {
+  if (Array.isArray(value)) throw new UsageError(`${dashed(name)} is given more than once`);
+  return value === STDIN ? '-' : String(value);
 }
 
 function addCommand(parser: Argv, command: Command, choose: (texts: Record<string, unknown>) => void): void {

@@ -71,6 +71,8 @@ describe('wrong use', () => {
     [['run', '-x'], /^there is no option -x; run has /],
     [['run', '--no-network'], /^there is no option --no-network; /],
     [['run', '--dataDir', 'x'], /^there is no option --dataDir; /],
+    [['run', '--seed', '1', '--seed', '2'], '--seed is given more than once'],
+    [['run', '--config', 'a', '--config', 'b'], '--config is given more than once'],
     [['run', 'extra'], 'run has no use for "extra"; "valtrack run --help" shows what it takes'],
     [['replay'], 'replay needs a file, or - for standard input'],
     [['replay', 'notes.txt'], 'notes.txt is no recording; allowed are .csv .ndjson .log .parquet -'],

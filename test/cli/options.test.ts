@@ -223,6 +223,27 @@ describe('every option', () => {
   });
 });
 
+describe('the files of replay', () => {
+  it.each([
+    [['replay', 'a.csv'], ['a.csv']],
+    [
+      ['replay', 'a.csv', 'a.csv', 'b.log'],
+      ['a.csv', 'a.csv', 'b.log'],
+    ],
+    [['replay', '-'], ['-']],
+    [
+      ['--data-dir', 'x', 'replay', 'a.csv', '-', 'b.ndjson'],
+      ['a.csv', '-', 'b.ndjson'],
+    ],
+    [
+      ['replay', '-', '--data-dir', 'x', '1'],
+      ['-', '1'],
+    ],
+  ])('%j', async (args, files) => {
+    expect((await parseCommandLine(args))?.files).toEqual(files);
+  });
+});
+
 describe('short options', () => {
   it('stand for the long ones', async () => {
     expect(await read(['-l', 'debug', 'sentry', '-n', 'nats://x:1'])).toMatchObject({

@@ -31,7 +31,8 @@ export interface Valtrack {
 export interface ValtrackOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly stdin?: string;
+  /** What standard input holds; `null` leaves it open. */
+  readonly stdin?: string | null;
 }
 
 export const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
@@ -46,7 +47,7 @@ export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: Valt
   });
   const killWithUs = () => child.kill('SIGKILL');
   process.once('exit', killWithUs);
-  child.stdin.end(stdin);
+  if (stdin !== null) child.stdin.end(stdin);
 
   const log: LogLine[] = [];
   const said: string[] = [];
@@ -63,15 +64,15 @@ export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: Valt
     return code as number | null;
   });
 
-  const line: Valtrack['line'] = (condition, timeoutMs = 30_000) =>
-    vi.waitFor(
-      () => {
-        const found = log.find(condition);
-        if (found !== undefined) return found;
-        throw new Error(`not in the log: ${condition}\n${said.join('\n')}\n${log.map(({ msg }) => msg).join('\n')}`);
-      },
-      { timeout: timeoutMs, interval: 50 },
-    );
+  const line: Valtrack['line'] = async (condition, timeoutMs = 20_000) => {
+    const found = () => {
+      const first = log.find(condition);
+      if (first !== undefined) return first;
+      throw new Error(`not in the log: ${condition}\n${said.join('\n')}\n${log.map(({ msg }) => msg).join('\n')}`);
+    };
+    // Who is gone says no more.
+    return Promise.race([vi.waitFor(found, { timeout: timeoutMs, interval: 50 }), exited.then(found)]);
+  };
 
   return {
     child,
