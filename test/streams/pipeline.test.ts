@@ -336,11 +336,13 @@ describe('the epoch tick', () => {
           .slice(epoch * 150)
           .sort(),
       ).toEqual([...names].sort());
+      pipeline.runTo((epoch + 1) * EPOCH_MS);
+      expect(pipeline.sentry.stats().observedThisEpoch).toBe(0);
     }
     expect(pipeline.failed()).toEqual([]);
     expect([...pipeline.sentry.registry.records()].every(({ observations }) => observations === 4)).toBe(true);
     expect(pipeline.happenings.flatMap((happening) => (happening.type === 'epoch' ? [happening.epoch] : []))).toEqual([
-      0, 1, 2, 3,
+      0, 1, 2, 3, 4,
     ]);
   });
 
@@ -508,6 +510,16 @@ describe('a connection that a peer opens', () => {
     const again = inboundLink('e');
     pipeline.inbound$.next(again);
     expect(again.goodbyes).toEqual([]);
+  });
+
+  it('takes no place when it is declined', () => {
+    const pipeline = start({ restored: [knownPeer('a')] });
+    pipeline.runTo(10);
+    for (let times = 0; times < 20; times++) pipeline.inbound$.next(inboundLink('a'));
+    const callers = ['b', 'c', 'd', 'e'].map((name) => inboundLink(name));
+    for (const link of callers) pipeline.inbound$.next(link);
+    expect(callers.map(({ goodbyes }) => goodbyes)).toEqual([[], [], [], []]);
+    expect(pipeline.sentry.stats().turnedAway).toBe(0);
   });
 
   it('is declined when the registry is full', () => {
