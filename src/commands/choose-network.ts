@@ -27,17 +27,28 @@ export async function chooseNetwork(
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<ChosenNetwork> {
-  const chosen = (await namedNetwork(options)) ?? (await fromFile(await startDevnetFor(options, stack, logger)));
-  const { activeValidators } = options;
-  if (activeValidators === undefined) return chosen;
-  return { ...chosen, network: { ...chosen.network, activeValidators } };
+  return (
+    (await namedNetwork(options)) ?? withOptions(await fromFile(await startDevnetFor(options, stack, logger)), options)
+  );
 }
 
 /**
  * The network that `--network` names, as far as it is known beforehand: `null` for `devnet`, which is made at the start.
  * @throws UsageError when there is no such network, NetworkError when its file cannot be used
  */
-export async function namedNetwork({ network: name }: Pick<Options, 'network'>): Promise<ChosenNetwork | null> {
+export async function namedNetwork(
+  options: Pick<Options, 'network' | 'activeValidators'>,
+): Promise<ChosenNetwork | null> {
+  const chosen = await byName(options.network);
+  return chosen === null ? null : withOptions(chosen, options);
+}
+
+function withOptions(chosen: ChosenNetwork, { activeValidators }: Pick<Options, 'activeValidators'>): ChosenNetwork {
+  if (activeValidators === undefined) return chosen;
+  return { ...chosen, network: { ...chosen.network, activeValidators } };
+}
+
+async function byName(name: string): Promise<ChosenNetwork | null> {
   if (name === 'devnet') return null;
   const builtIn = BUILT_IN_NETWORKS.find((candidate) => candidate === name);
   if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null };

@@ -15,12 +15,20 @@ export function consumer(options: Options): Promise<number> {
 async function start(options: Options, { screen, stack }: Session): Promise<Running> {
   const startedMs = Date.now();
   const { logger } = screen;
-  await namedNetwork(options);
+  const chosen = await namedNetwork(options);
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
   const url = options.natsUrl ?? DEFAULT_NATS_URL;
   const log = await natsEventLog({ url, logger, durables: [options.consumerName] });
   stack.defer(() => log.close());
-  const store = await startStore(options, log, dataDir, [async () => log.problem()], stack, logger);
+  const store = await startStore(
+    options,
+    chosen?.network ?? null,
+    log,
+    dataDir,
+    [async () => log.problem()],
+    stack,
+    logger,
+  );
   const watched: Watched = { network: 'NATS', startedMs, crawl: null, store, forwarded: () => null };
   const watching = watch(watched, screen);
   stack.defer(() => watching.unsubscribe());

@@ -33,11 +33,12 @@ async function start(
   const nats = stores ? await path.nats : null;
   // What starts later adds its own.
   const checks: Check[] = [path.check, async () => nats?.problem() ?? null];
-  const store = stores ? await startStore(options, nats ?? path.spool, dataDir, checks, stack, logger) : null;
+  const { network } = chosen;
+  const store = stores ? await startStore(options, network, nats ?? path.spool, dataDir, checks, stack, logger) : null;
   const crawling = stack.use(new AsyncDisposableStack());
   const crawl = await startCrawl(options, chosen, path, dataDir, crawling, logger);
   checks.push(...crawl.checks);
-  const watched: Watched = { network: chosen.network.name, startedMs, crawl, store, forwarded: path.forwarded };
+  const watched: Watched = { network: network.name, startedMs, crawl, store, forwarded: path.forwarded };
   const watching = watch(watched, screen);
   stack.defer(() => watching.unsubscribe());
 

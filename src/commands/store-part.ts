@@ -1,10 +1,12 @@
 import { from, mergeMap, type Observable, throwError } from 'rxjs';
+import type { EstimatorNetwork } from '../consensus/estimators/estimator-network.ts';
 import { type Consumer, startConsumer } from '../io/consumer.ts';
 import { apiKeysFrom } from '../io/http/api-keys.ts';
 import { createApp } from '../io/http/app.ts';
 import { pseudonymFrom } from '../io/http/pseudonym.ts';
 import { type HttpServer, startHttp } from '../io/http/server.ts';
 import type { Logger } from '../io/logger.ts';
+import { networkFigures } from '../io/tracker/network-figures.ts';
 import { viewReader } from '../io/tracker/view-reader.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
 import type { Check } from './health.ts';
@@ -25,21 +27,32 @@ export interface StoreTotals {
   readonly validators: number;
 }
 
-/** Starts the consumer and the HTTP API, which tells what `checks` say; both stop with the stack, the API first. */
+/**
+ * Starts the consumer and the HTTP API, which tells what `checks` say; both stop with the stack, the API first.
+ * @param network what the events are about; `null` where that is not known, and then custody counts alone tell of validators
+ */
 export async function startStore(
   options: Pick<Options, 'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys'>,
+  network: EstimatorNetwork | null,
   log: EventLog,
   dataDir: string,
   checks: Check[],
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<Store> {
-  const consumer = await startConsumer({ log, dataDir, durable: options.consumerName, logger });
+  const consumer = await startConsumer({
+    log,
+    dataDir,
+    durable: options.consumerName,
+    logger,
+    ...(network === null ? {} : { network }),
+  });
   stack.defer(() => consumer.close());
   const { reader } = consumer.database;
   checks.push(async () => consumer.problems().join('; ') || null);
   const app = createApp({
     view: viewReader(reader),
+    figures: networkFigures(reader, network),
     isApiKey: apiKeysFrom(options.apiKeys),
     pseudonym: await pseudonymFrom(dataDir),
     readiness: checks,

@@ -1,5 +1,5 @@
 import { concatMap, defer, type Observable, type SchedulerLike } from 'rxjs';
-import { dayOf } from '../consensus/day.ts';
+import { isSameDay } from '../consensus/day.ts';
 import type { EstimatorModel } from '../consensus/estimators/estimator-network.ts';
 import { decodeEvent, METADATA_RECEIVED, type ValtrackEvent } from '../consensus/events.ts';
 import { observe, type PeerView } from '../consensus/peer-view.ts';
@@ -138,7 +138,7 @@ async function nextViews(
   for (const event of observations) {
     const before = views.get(event.id);
     const after = observe(before, event, model);
-    if (before !== undefined && dayOf(before.lastSeenMs) !== dayOf(after.lastSeenMs)) endedDays.push(before);
+    if (before !== undefined && !isSameDay(before.lastSeenMs, after.lastSeenMs)) endedDays.push(before);
     views.set(event.id, after);
   }
   return { views: [...views.values()], endedDays };

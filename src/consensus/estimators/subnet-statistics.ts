@@ -34,6 +34,11 @@ export interface HazardBin {
 
 /** Bins are a quarter of an octave wide; their mean hazard is kept, so the width costs less than the interval by far. */
 const BINS_PER_OCTAVE = 4;
+/** The bin that a hazard belongs to. */
+export function hazardIndex(hazard: number): number {
+  return Math.round(Math.log2(hazard) * BINS_PER_OCTAVE);
+}
+
 /** A bin that has faded to so little says nothing any more, and is dropped. */
 const NEGLIGIBLE_SUBNETS = 1e-6;
 
@@ -69,7 +74,7 @@ export function addObservation(
 
   const bins = new Map(aged.bins.map((bin) => [bin.index, bin]));
   for (const { hazard, subnets, lit } of exposures) {
-    const index = Math.round(Math.log2(hazard) * BINS_PER_OCTAVE);
+    const index = hazardIndex(hazard);
     const bin = bins.get(index) ?? { index, subnets: 0, lit: 0, hazard: 0 };
     bins.set(index, {
       index,

@@ -1,14 +1,19 @@
-import { type Context, Hono } from 'hono';
+import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from '../logger.ts';
+import type { NetworkFigures } from '../tracker/network-figures.ts';
 import type { ViewReader } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
+import { audienceOf } from './audience.ts';
+import { addFigures } from './figures.ts';
+import { OPENAPI } from './openapi.ts';
 import type { Pseudonym } from './pseudonym.ts';
 import { parseTimeRange } from './time-range.ts';
 import { jsonArray, keyedPages, publicPages } from './validators.ts';
 
 export interface AppOptions {
   readonly view: ViewReader;
+  readonly figures: NetworkFigures;
   readonly isApiKey: IsApiKey;
   readonly pseudonym: Pseudonym;
   /** Each resolves to `null`, or to the reason why the program is not ready. */
@@ -16,11 +21,8 @@ export interface AppOptions {
   readonly logger: Logger;
 }
 
-/** Whose eyes an answer is for. */
-export type Audience = 'public' | 'keyed';
-
 /** The HTTP API: routes and what all answers have in common. More routes can be added to the result. */
-export function createApp({ view, isApiKey, pseudonym, readiness, logger }: AppOptions): Hono {
+export function createApp({ view, figures, isApiKey, pseudonym, readiness, logger }: AppOptions): Hono {
   const app = new Hono();
   app.use(
     secureHeaders({
@@ -48,6 +50,8 @@ export function createApp({ view, isApiKey, pseudonym, readiness, logger }: AppO
       Vary: 'X-API-Key',
     });
   });
+  addFigures(app, { figures, isApiKey });
+  app.get('/openapi.json', (context) => context.json(OPENAPI));
   app.get('/healthz', (context) => context.json({ status: 'ok' }));
   app.get('/readyz', async (context) => {
     const reasons = (await Promise.all(readiness.map((check) => check()))).filter((reason) => reason !== null);
@@ -64,11 +68,4 @@ export function createApp({ view, isApiKey, pseudonym, readiness, logger }: AppO
     return context.json({ error: 'the request failed; the log says why' }, 500);
   });
   return app;
-}
-
-/** `null` for a wrong key, which never gets public data: whoever sends one believes to see everything. */
-export async function audienceOf(context: Context, isApiKey: IsApiKey): Promise<Audience | null> {
-  const key = context.req.header('X-API-Key');
-  if (key === undefined) return 'public';
-  return (await isApiKey(key)) ? 'keyed' : null;
 }

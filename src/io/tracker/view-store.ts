@@ -84,21 +84,11 @@ const UPSERT_ESTIMATES = `
   ON CONFLICT (peer_id, method) DO UPDATE SET estimate = excluded.estimate, low = excluded.low, high = excluded.high,
     observations = excluded.observations, updated_at = excluded.updated_at`;
 
-const HISTORY_COLUMNS = [
-  'day',
-  'peer_id',
-  'validators_estimate',
-  'validators_low',
-  'validators_high',
-  'stake_eth_low',
-  'stake_eth_high',
-  'max_validator_count',
-  'num_observations',
-] as const;
-
 const UPSERT_HISTORY = `
-  INSERT OR REPLACE INTO validator_history (${HISTORY_COLUMNS.join(', ')})
-  SELECT ${HISTORY_COLUMNS.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?)`;
+  INSERT OR REPLACE INTO validator_history (day, peer_id, validators_estimate, validators_low, validators_high,
+    stake_eth_low, stake_eth_high, max_validator_count, num_observations)
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    value ->> 8 FROM json_each(?)`;
 
 const MAX_DEAD_LETTERS = 10_000;
 const MAX_DEAD_LETTER_BYTES = 4_096;
@@ -178,8 +168,21 @@ async function writeViews(
     JSON.stringify(views.map((view) => [view.peerId, encodeEvidence(view.evidence).toString('hex')])),
   );
   const ended = endedDays.map((view) => ({ ...rowOf(view), ...estimateRowsOf(view).columns }));
-  const history = [...ended, ...rows.map(({ view }) => view)].map((row) => ({ ...row, day: dayOf(row.last_seen) }));
-  await database.run(UPSERT_HISTORY, JSON.stringify(history));
+  await database.run(UPSERT_HISTORY, JSON.stringify([...ended, ...rows.map(({ view }) => view)].map(historyRow)));
+}
+
+function historyRow(row: ViewRow & EstimateColumns): unknown[] {
+  return [
+    dayOf(row.last_seen),
+    row.peer_id,
+    row.validators_estimate,
+    row.validators_low,
+    row.validators_high,
+    row.stake_eth_low,
+    row.stake_eth_high,
+    row.max_validator_count,
+    row.num_observations,
+  ];
 }
 
 /** Keeps the newest of them, each cut to a size that still shows what it is. */

@@ -6,6 +6,7 @@ import { createApp } from '../../../src/io/http/app.ts';
 import { PseudonymKeyError, pseudonymFrom } from '../../../src/io/http/pseudonym.ts';
 import { createLogger } from '../../../src/io/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/database.ts';
+import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
@@ -25,6 +26,7 @@ beforeAll(async () => {
   tracker = await openTracker(folder.path);
   app = createApp({
     view: viewReader(tracker.reader),
+    figures: networkFigures(tracker.reader, null),
     isApiKey: apiKeysFrom(keysFile),
     pseudonym: await pseudonymFrom(folder.path),
     readiness: [async () => reasons[0] ?? null, async () => reasons[1] ?? null],
@@ -158,6 +160,7 @@ describe('GET /validators', () => {
         },
         records: async () => [],
       },
+      figures: networkFigures(tracker.reader, null),
       isApiKey: async () => true,
       pseudonym: (id) => id,
       readiness: [],

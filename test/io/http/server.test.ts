@@ -7,6 +7,7 @@ import { createApp } from '../../../src/io/http/app.ts';
 import { HttpListenError, type HttpServer, startHttp } from '../../../src/io/http/server.ts';
 import { createLogger } from '../../../src/io/logger.ts';
 import { openTracker } from '../../../src/io/tracker/database.ts';
+import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
@@ -77,6 +78,7 @@ describe('a large view', () => {
     );
     const app = createApp({
       view: viewReader(tracker.reader),
+      figures: networkFigures(tracker.reader, null),
       isApiKey: async () => true,
       pseudonym: (peerId) => [...peerId].reverse().join(''),
       readiness: [],
