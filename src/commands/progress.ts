@@ -104,7 +104,7 @@ function storeRows({ totals, eventsStored, malformed, parquetFiles, url, problem
       `${count(parquetFiles)} Parquet files`,
       ...(malformed === 0 ? [] : [`${count(malformed)} malformed put aside`]),
     ),
-    row('validators', `${count(totals.validators)} by the published rule, which understates`),
+    row('validators', `${count(totals.validators)} by the published rule`, 'which understates'),
     ...(problems.length === 0 ? [] : [row('trouble', ...problems)]),
     row('look', `${url}/validators`),
   ];

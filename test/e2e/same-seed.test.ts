@@ -155,9 +155,10 @@ describe.each(['run', 'nats'] as const)('%s', (way) => {
   });
 
   it('has observed each node about once an epoch', () => {
+    // The first and the last epoch were not whole, and a visit late in one may come early in the next.
     for (const row of result().validators) {
-      expect(row.num_observations).toBeGreaterThanOrEqual(EPOCHS);
-      expect(row.num_observations).toBeLessThanOrEqual(EPOCHS + 3);
+      expect(row.num_observations).toBeGreaterThanOrEqual(EPOCHS - 1);
+      expect(row.num_observations).toBeLessThanOrEqual(EPOCHS + 2);
     }
   });
 
@@ -173,6 +174,7 @@ describe.each(['run', 'nats'] as const)('%s', (way) => {
       const missed = [...always.difference(seen)];
       const invented = [...seen.difference(ever)];
       if (missed.length + invented.length > 0) wrong.push({ ...stored, missed, invented });
+      if (longLived === null) continue;
       const long = new Set(longLived);
       const { least, most } = bounds.get(peerId) ?? { least: 0, most: 0 };
       bounds.set(peerId, {

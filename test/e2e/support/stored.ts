@@ -22,14 +22,15 @@ export interface StoredObservation {
   readonly event_id: string;
   readonly observed_from: number;
   readonly observed_to: number;
-  readonly long_lived: readonly number[];
+  /** `null` when the metadata was not got, which makes the observation say nothing of short-lived ones. */
+  readonly long_lived: readonly number[] | null;
   readonly subscribed: readonly number[];
 }
 
 export async function storedObservations(dataDir: string): Promise<StoredObservation[]> {
   const rows = await duckdb(`
     SELECT id AS peer_id, event_id, observed_from::DOUBLE AS observed_from, observed_to::DOUBLE AS observed_to,
-      long_lived::INT[] AS long_lived, list_sort(list_distinct(subscribed_subnets))::INT[] AS subscribed
+      CASE WHEN metadata IS NOT NULL THEN long_lived::INT[] END AS long_lived, list_sort(list_distinct(subscribed_subnets))::INT[] AS subscribed
     FROM (${observationsSql(dataDir)})`);
   return rows as unknown as StoredObservation[];
 }
