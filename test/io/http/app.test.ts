@@ -46,7 +46,7 @@ async function fill(): Promise<void> {
          possible_validator, max_validator_count, num_observations, hostname, city, latitude, longitude, postal_code,
          first_seen, long_lived_subnets, short_lived_subnets)
        SELECT printf('peer-%04d', value), 'enr:-secret', '/ip4/9.8.7.6/tcp/9000', '9.8.7.6', 9000, 1000 + value, 7,
-         'Teku', value % 3 = 0, value % 3, 1, 'host.example', 'Bern', 46.94809, -7.44744, '3011', 5, '[3,4]', '[]'
+         'Teku', value % 3 = 0, value % 3, 1, 'host.example', 'Bern', 46.94809, -7.44744, 'SW1A 1AA', 5, '[3,4]', '[]'
        FROM json_each(?)`,
     JSON.stringify(Array.from({ length: PEERS }, (_, index) => index)),
   );
@@ -77,7 +77,7 @@ describe('GET /validators', () => {
       expect(record['peer_id']).toMatch(/^[0-9a-f]{32}$/);
     }
     const text = JSON.stringify(records);
-    for (const secret of ['peer-', 'secret', '9.8.7.6', 'host.example', '3011', '[3,4]']) {
+    for (const secret of ['peer-', 'secret', '9.8.7.6', 'host.example', 'SW1A', '[3,4]']) {
       expect(text).not.toContain(secret);
     }
     expect(new Set(records.map((record) => record['peer_id'])).size).toBe(PEERS);
