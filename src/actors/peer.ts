@@ -55,6 +55,8 @@ export type PeerMessage =
   | { readonly type: 'due' }
   | { readonly type: 'dialed'; readonly nowMs: number }
   | { readonly type: 'handshaken' }
+  /** Handed out at a bad moment: its place is crowded. */
+  | { readonly type: 'postponed'; readonly untilMs: number }
   | { readonly type: 'observed'; readonly nowMs: number; readonly epoch: number; readonly agent: string | null }
   | {
       readonly type: 'failed';
@@ -130,6 +132,10 @@ export function peerTransition(state: PeerState, message: PeerMessage): Step<Pee
     case 'dialed':
       return state.phase.name === 'dialing'
         ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs })
+        : unchanged(state);
+    case 'postponed':
+      return state.phase.name === 'dialing'
+        ? step({ ...state, phase: { name: 'backing-off', untilMs: message.untilMs } })
         : unchanged(state);
     case 'handshaken':
       return state.phase.name === 'handshaking' ? step({ ...state, phase: { name: 'probing' } }) : unchanged(state);

@@ -5,6 +5,7 @@ import type { Network } from '../consensus/network.ts';
 import { BUILT_IN_NETWORKS, builtInNetwork } from '../consensus/networks.ts';
 import { forkDevnet } from '../devnet/fork.ts';
 import type { Logger } from '../io/logger.ts';
+import { readNetworkConfig } from '../io/network-config.ts';
 import { type DevnetNode, devnetNetwork, readDevnetFile } from '../io/network-file.ts';
 import { prepareFolder } from './data-folder.ts';
 import type { Options } from './options.ts';
@@ -16,7 +17,24 @@ export interface ChosenNetwork {
   readonly truth: readonly DevnetNode[] | null;
 }
 
-type NetworkOptions = Pick<Options, 'network' | 'nodes' | 'seed' | 'slotMs' | 'dir' | 'activeValidators'>;
+type NetworkOptions = Pick<
+  Options,
+  | 'network'
+  | 'nodes'
+  | 'seed'
+  | 'slotMs'
+  | 'dir'
+  | 'activeValidators'
+  | 'allowPrivate'
+  | 'faults'
+  | 'forkAt'
+  | 'blobForkAt'
+>;
+
+/** Where ephemery's current genesis is published; it begins anew every week. */
+const EPHEMERY_CONFIG = 'https://ephemery.dev/latest/config.yaml';
+/** For networks that nobody has counted; `--active-validators` says better. */
+const CONFIGURED_ACTIVE_VALIDATORS = 1_000;
 
 /**
  * The network that `--network` names. `devnet` starts one in a process of its own, which ends with the stack.
@@ -37,9 +55,9 @@ export async function chooseNetwork(
  * @throws UsageError when there is no such network, NetworkError when its file cannot be used
  */
 export async function namedNetwork(
-  options: Pick<Options, 'network' | 'activeValidators'>,
+  options: Pick<Options, 'network' | 'activeValidators' | 'allowPrivate'>,
 ): Promise<ChosenNetwork | null> {
-  const chosen = await byName(options.network);
+  const chosen = await byName(options);
   return chosen === null ? null : withOptions(chosen, options);
 }
 
@@ -48,16 +66,28 @@ function withOptions(chosen: ChosenNetwork, { activeValidators }: Pick<Options, 
   return { ...chosen, network: { ...chosen.network, activeValidators } };
 }
 
-async function byName(name: string): Promise<ChosenNetwork | null> {
+async function byName({
+  network: name,
+  allowPrivate,
+}: Pick<Options, 'network' | 'allowPrivate'>): Promise<ChosenNetwork | null> {
   if (name === 'devnet') return null;
   const builtIn = BUILT_IN_NETWORKS.find((candidate) => candidate === name);
   if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null };
+  const location = name === 'ephemery' ? EPHEMERY_CONFIG : name;
+  if (/^https?:\/\//.test(location) || /\.ya?ml$/.test(location)) {
+    const network = await readNetworkConfig({
+      location,
+      activeValidators: CONFIGURED_ACTIVE_VALIDATORS,
+      ...(name === 'ephemery' ? { name } : {}),
+    });
+    return { network: allowPrivate ? { ...network, isPublic: false, dialsAnyAddress: true } : network, truth: null };
+  }
   if (name.includes('/') || name.endsWith('.json')) {
     if ((await stat(name).catch(() => null)) === null) throw new UsageError(`--network ${name}: there is no such file`);
     return fromFile(name);
   }
   throw new UsageError(
-    `--network must be one of ${BUILT_IN_NETWORKS.join(', ')}, devnet, or the path of a network.json, not "${name}"`,
+    `--network must be one of ${BUILT_IN_NETWORKS.join(', ')}, ephemery, devnet, a config.yaml or a network.json, not "${name}"`,
   );
 }
 
@@ -67,16 +97,26 @@ async function fromFile(path: string): Promise<ChosenNetwork> {
 }
 
 async function startDevnetFor(
-  { nodes, seed, slotMs, dir, activeValidators }: NetworkOptions,
+  { nodes, seed, slotMs, dir, activeValidators, faults, forkAt, blobForkAt }: NetworkOptions,
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<string> {
   const folder = await devnetFolder(dir, stack);
   logger.info({ nodes, seed, slotMs, dir: folder }, 'starting a devnet on loopback');
   const limits = activeValidators === undefined ? {} : { activeValidators };
-  const devnet = await forkDevnet({ nodes, seed, slotMs, dir: folder, ...limits }, logger);
+  const kinds = devnetKinds({ faults, forkAt, blobForkAt });
+  const devnet = await forkDevnet({ nodes, seed, slotMs, dir: folder, ...limits, ...kinds }, logger);
   stack.defer(() => devnet.stop());
   return devnet.networkPath;
+}
+
+/** What of a devnet is out of the ordinary. */
+export function devnetKinds({ faults, forkAt, blobForkAt }: Pick<Options, 'faults' | 'forkAt' | 'blobForkAt'>) {
+  const forkIn = {
+    ...(forkAt === undefined ? {} : { regularAtEpoch: forkAt }),
+    ...(blobForkAt === undefined ? {} : { blobAtEpoch: blobForkAt }),
+  };
+  return { ...(faults === undefined ? {} : { faults }), ...(Object.keys(forkIn).length === 0 ? {} : { forkIn }) };
 }
 
 /** The folder that `--dir` names, or one that is gone when the program is. */

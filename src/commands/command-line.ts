@@ -8,7 +8,8 @@ export interface CommandCall {
   readonly command: Command;
   readonly texts: Readonly<Record<string, unknown>>;
   readonly config: string | undefined;
-  readonly files: readonly string[];
+  /** Files, a peer or a record: what the command is about. */
+  readonly positional: readonly string[];
 }
 
 const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describe: string }>> = {
@@ -16,6 +17,11 @@ const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describ
   sentry: { usage: 'sentry', describe: 'Crawl and publish to NATS JetStream' },
   consumer: { usage: 'consumer', describe: 'Consume from NATS JetStream, store and serve' },
   devnet: { usage: 'devnet', describe: 'Run a network of simulated beacon nodes on loopback whose truth is known' },
+  probe: { usage: 'probe <peer>', describe: 'Observe one peer once; exit code 0 if observed, 1 if not' },
+  enr: {
+    usage: 'enr <record>',
+    describe: 'Decode a node record: every field, fork, subnets, custody, addresses, validity',
+  },
   replay: {
     usage: 'replay <file...>',
     describe: 'Feed recorded events (.ndjson, .log, .csv, .parquet, -) into the event log',
@@ -24,7 +30,14 @@ const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describ
 
 /** Stands for `-`, which yargs takes for an option without a name, and drops. */
 const STDIN = '<stdin>';
+const NEEDS: Readonly<Partial<Record<Command, string>>> = {
+  replay: 'a file, or - for standard input',
+  probe: 'an enr: record or a multiaddr',
+  enr: 'an enr: record',
+};
+
 const MAX_HELP_COLUMNS = 100;
+const SWITCHES = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].isSwitch === true);
 const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
 
 /**
@@ -42,6 +55,8 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
+    // Known from the start, so that a switch before the command does not swallow the command.
+    .boolean(SWITCHES)
     .option('config', { describe: 'YAML file with options, by their names here', type: 'string', requiresArg: true })
     .options(GLOBAL_OPTIONS)
     .version(VERSION)
@@ -58,12 +73,16 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
       throw error === undefined || error.name === 'YError' ? new UsageError(explained(message, args)) : error;
     });
   for (const command of COMMANDS) {
-    addCommand(parser, command, ({ _, $0, config, file, ...texts }) => {
+    addCommand(parser, command, ({ _, $0, config, file, peer, record, ...texts }) => {
+      refuseSwitches(command, texts);
       call = {
         command,
         texts: Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, onlyText(name, value)])),
         config: config === undefined ? undefined : onlyText('config', config),
-        files: Array.isArray(file) ? file.map((name) => (name === STDIN ? '-' : String(name))) : [],
+        positional: [file, peer, record]
+          .flat()
+          .filter((value) => value !== undefined)
+          .map((value) => (value === STDIN ? '-' : String(value))),
       };
     });
   }
@@ -89,6 +108,13 @@ function addCommand(parser: Argv, command: Command, choose: (texts: Record<strin
       if (command === 'replay') {
         described.positional('file', { describe: 'Files, or - for standard input', array: true, type: 'string' });
       }
+      if (command === 'probe') {
+        described.positional('peer', {
+          describe: 'An enr: record, or a multiaddr that ends in /p2p/…',
+          type: 'string',
+        });
+      }
+      if (command === 'enr') described.positional('record', { describe: 'An enr: record', type: 'string' });
     },
     choose,
   );
@@ -99,13 +125,12 @@ function optionsWhere(wanted: (commands: readonly Command[] | undefined) => bool
   return Object.fromEntries(
     Object.entries(OPTIONS)
       .filter(([, { commands }]) => wanted(commands))
-      .map(([name, { alias, describe, default: value, defaultText }]) => {
+      .map(([name, { alias, describe, default: value, defaultText, isSwitch = false }]) => {
         const shown = value ?? defaultText;
         return [
           name,
           {
-            type: 'string' as const,
-            requiresArg: true,
+            ...(isSwitch ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),
             describe: shown === undefined ? describe : `${describe} [default: ${shown}]`,
             ...(alias === undefined ? {} : { alias }),
           },
@@ -114,13 +139,21 @@ function optionsWhere(wanted: (commands: readonly Command[] | undefined) => bool
   );
 }
 
+function refuseSwitches(command: Command, texts: Readonly<Record<string, unknown>>): void {
+  for (const name of SWITCHES) {
+    const { commands } = OPTIONS[name];
+    if (texts[name] === undefined || commands === undefined || commands.includes(command)) continue;
+    throw new UsageError(`--${name} is not an option of ${command}; it belongs to ${commands.join(', ')}`);
+  }
+}
+
 /** yargs says what is wrong; this says it in the words of the command line, and adds what is allowed. */
 function explained(message: string, args: readonly string[]): string {
   const command = COMMANDS.find((name) => args.includes(name));
   const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
   if (lacking !== undefined) return `${dashed(lacking)} needs a value`;
   if (message.startsWith('Not enough non-option arguments'))
-    return `${command ?? ''} needs a file, or - for standard input`;
+    return `${command ?? ''} needs ${command === undefined ? 'more' : NEEDS[command]}`;
   const unknown = /^Unknown (?:arguments?|commands?): (.+)$/.exec(message)?.[1]?.split(', ')[0];
   if (unknown === undefined) return message;
   if (command === undefined) return `there is no command "${unknown}"; the commands are ${COMMANDS.join(', ')}`;

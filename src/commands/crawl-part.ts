@@ -3,13 +3,14 @@ import type { Network } from '../consensus/network.ts';
 import type { Logger } from '../io/logger.ts';
 import { type SentryProgram, startSentry } from '../io/sentry.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
+import { agentOf } from './agent.ts';
 import type { ChosenNetwork } from './choose-network.ts';
 import type { EventPath } from './event-path.ts';
 import { type Attempts, attemptsAt, type Check } from './health.ts';
+import { readOptOut } from './opt-out-file.ts';
 import type { Options } from './options.ts';
 import type { CrawlProgress } from './progress.ts';
 import { clockText } from './texts.ts';
-import { VERSION } from './version.ts';
 
 export interface Crawl {
   readonly sentry: SentryProgram;
@@ -43,7 +44,9 @@ export async function startCrawl(
     crawlerLocation: options.crawlerLocation,
     listenIp,
     port,
-    agent: `valtrack/${VERSION}`,
+    agent: agentOf(options),
+    optOut: await readOptOut(options.optOut),
+    dwellMs: options.dwellMs,
     logger,
   }).catch((error: unknown) => {
     throw listenError(error, listenIp, port) ?? error;

@@ -1,6 +1,6 @@
 import { NEVER } from 'rxjs';
 import { startDevnet } from '../devnet/devnet.ts';
-import { devnetFolder } from './choose-network.ts';
+import { devnetFolder, devnetKinds } from './choose-network.ts';
 import type { Options } from './options.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 
@@ -17,6 +17,7 @@ async function start(options: Options, { screen: { logger }, stack }: Session): 
     slotMs,
     dir: await devnetFolder(options.dir, stack),
     ...(activeValidators === undefined ? {} : { activeValidators }),
+    ...devnetKinds(options),
     onProblem: (problem) => logger.debug(problem, 'trouble with a peer'),
   });
   stack.defer(() => running.stop());

@@ -1,11 +1,12 @@
 import { decodeNodeRecord } from '../consensus/node-record.ts';
 import { useNativeEnrCrypto } from '../io/enr-crypto.ts';
 import { enrReport, renderEnrReport } from './enr-report.ts';
+import type { Options } from './options.ts';
 
 const EXIT_INVALID = 1;
 
 /** `enr`: decode a node record. Exit code 1 when it is not valid. */
-export async function enr(text: string, { json }: { readonly json: boolean }): Promise<number> {
+export async function enr({ json }: Pick<Options, 'json'>, [text = '']: readonly string[]): Promise<number> {
   useNativeEnrCrypto();
   const decoded = decodeNodeRecord(text);
   if (!decoded.ok) {

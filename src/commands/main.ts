@@ -4,7 +4,7 @@ import { type Command, commandLineSource, environmentSource, type Options, readO
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command to its end and answers with its exit code. */
-type Run = (options: Options, files: readonly string[]) => Promise<number>;
+type Run = (options: Options, positional: readonly string[]) => Promise<number>;
 
 /** Loaded when they are called, so that `--help` answers at once. */
 const LOAD: Readonly<Record<Command, () => Promise<Run>>> = {
@@ -12,6 +12,8 @@ const LOAD: Readonly<Record<Command, () => Promise<Run>>> = {
   sentry: async () => (await import('./sentry.ts')).sentry,
   consumer: async () => (await import('./consumer.ts')).consumer,
   devnet: async () => (await import('./devnet.ts')).devnet,
+  probe: async () => (await import('./probe.ts')).probe,
+  enr: async () => (await import('./enr.ts')).enr,
   replay: async () => (await import('./replay.ts')).replay,
 };
 
@@ -31,7 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
       ...(config === undefined ? [] : [configFileSource(String(config))]),
     );
     const run = await LOAD[call.command]();
-    return await run(options, call.files);
+    return await run(options, call.positional);
   } catch (error) {
     process.stderr.write(`valtrack: ${oneLine(error)}\n`);
     if (error instanceof UsageError) return EXIT_USAGE;

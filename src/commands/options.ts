@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
-import { durationMs, integer, ipAddress, name, oneOf, type Reader, text, url } from './values.ts';
+import { durationMs, integer, ipAddress, name, oneOf, type Reader, text, url, yesOrNo } from './values.ts';
 
-export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'replay'] as const;
+export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'probe', 'replay', 'enr'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 interface OptionSpec<T> {
@@ -12,6 +12,8 @@ interface OptionSpec<T> {
   readonly defaultText?: string;
   readonly default?: string;
   readonly read: Reader<T>;
+  /** Given without a value; its text is then `true`. */
+  readonly isSwitch?: boolean;
   /** The commands that have the option; absent for all of them. */
   readonly commands?: readonly Command[];
 }
@@ -50,10 +52,12 @@ export const OPTIONS = {
     commands: WITH_NATS,
   }),
   network: spec<string>({
-    describe: "mainnet, sepolia, hoodi, gnosis, chiado, devnet, or the path of a devnet's network.json",
+    describe:
+      'mainnet, sepolia, hoodi, gnosis, chiado, ephemery, devnet, ' +
+      "a consensus config.yaml (path or address), or a devnet's network.json",
     default: 'mainnet',
     read: text,
-    commands: ['run', 'sentry', 'consumer'],
+    commands: ['run', 'sentry', 'consumer', 'probe'],
   }),
   'data-dir': spec<string>({
     describe: 'Folder for everything that is kept',
@@ -109,6 +113,24 @@ export const OPTIONS = {
     read: text,
     commands: WITH_DEVNET,
   }),
+  faults: spec<boolean>({
+    describe: 'Every kind of client, reach and fault in the devnet: true or false',
+    defaultText: 'from 100 nodes on',
+    read: yesOrNo,
+    commands: WITH_DEVNET,
+  }),
+  'fork-at': spec<number>({
+    describe: 'Epoch of a regular fork of the devnet, which begins in epoch 10',
+    defaultText: 'none',
+    read: integer(11),
+    commands: WITH_DEVNET,
+  }),
+  'blob-fork-at': spec<number>({
+    describe: 'Epoch of a blob-parameter-only fork of the devnet',
+    defaultText: 'none',
+    read: integer(11),
+    commands: WITH_DEVNET,
+  }),
   'consumer-name': spec<string>({
     describe: 'Name of the durable consumer',
     default: 'consumer-valtrack',
@@ -138,6 +160,37 @@ export const OPTIONS = {
     defaultText: '9000; on a devnet 0',
     read: integer(0, 65_535),
     commands: CRAWLING,
+  }),
+  dwell: spec<number>({
+    describe: 'How long the gossip subscriptions of a peer are watched at most, such as 4s',
+    defaultText: 'a third of a slot, at most 4s',
+    read: durationMs,
+    commands: ['run', 'sentry', 'probe'],
+  }),
+  contact: spec<string>({
+    describe: 'An address where operators reach you; peers see it in our agent string',
+    defaultText: 'none',
+    read: text,
+    commands: ['run', 'sentry', 'probe'],
+  }),
+  'opt-out': spec<string>({
+    describe: 'File with peer ids, node ids, addresses and networks that are never contacted, one a line',
+    defaultText: 'none',
+    read: text,
+    commands: CRAWLING,
+  }),
+  'allow-private': spec<boolean>({
+    describe: 'Dial private addresses too, on a network from a config.yaml: true or false',
+    default: 'false',
+    read: yesOrNo,
+    commands: ['run', 'sentry', 'probe'],
+  }),
+  json: spec<boolean>({
+    describe: 'One JSON object in place of a page for people',
+    defaultText: 'false; probe prints the page on a terminal only',
+    read: yesOrNo,
+    isSwitch: true,
+    commands: ['probe', 'enr'],
   }),
   for: spec<number>({
     describe: 'Stop after crawling this long, such as 90s or 2h, as SIGTERM would',
@@ -170,6 +223,14 @@ export interface Options {
   readonly listenIp: string | undefined;
   readonly port: number | undefined;
   readonly forMs: number | undefined;
+  readonly faults: boolean | undefined;
+  readonly forkAt: number | undefined;
+  readonly blobForkAt: number | undefined;
+  readonly dwellMs: number | undefined;
+  readonly contact: string | undefined;
+  readonly optOut: string | undefined;
+  readonly allowPrivate: boolean;
+  readonly json: boolean;
 }
 
 /** Texts by option name without the dashes, and what a user calls such an option there. */
@@ -221,5 +282,13 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     listenIp: read('listen-ip', OPTIONS['listen-ip']),
     port: read('port', OPTIONS.port),
     forMs: read('for', OPTIONS.for),
+    faults: read('faults', OPTIONS.faults),
+    forkAt: read('fork-at', OPTIONS['fork-at']),
+    blobForkAt: read('blob-fork-at', OPTIONS['blob-fork-at']),
+    dwellMs: read('dwell', OPTIONS.dwell),
+    contact: read('contact', OPTIONS.contact),
+    optOut: read('opt-out', OPTIONS['opt-out']),
+    allowPrivate: required('allow-private', OPTIONS['allow-private']),
+    json: read('json', OPTIONS.json) ?? false,
   };
 }

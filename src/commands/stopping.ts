@@ -1,10 +1,15 @@
 /** The user does not want to wait. */
 const EXIT_FORCED = 130;
+/**
+ * One Ctrl-C may come twice, from the terminal and from a program such as npm that passes on what it got from there too;
+ * nobody's fingers are so fast.
+ */
+const SAME_MS = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The signals that end the program. */
 export interface StopSignals {
-  /** Resolves with the name of the first signal. The second ends the process at once. */
+  /** Resolves with the name of the first signal. Another one ends the process at once. */
   readonly first: Promise<string>;
   release(): void;
 }
@@ -15,10 +20,11 @@ export interface StopSignals {
  */
 export function listenForSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<string>();
-  let heard = 0;
+  let firstMs: number | null = null;
   const onSignal = (signal: string) => {
-    heard++;
-    if (heard === 1) return resolve(signal);
+    const nowMs = performance.now();
+    firstMs ??= nowMs;
+    if (nowMs - firstMs < SAME_MS) return resolve(signal);
     process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
     process.exit(EXIT_FORCED);
   };

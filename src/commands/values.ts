@@ -72,3 +72,5 @@ export const url =
     }
     return value;
   };
+
+export const yesOrNo: Reader<boolean> = (label, value) => oneOf(['true', 'false'])(label, value) === 'true';

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { Network } from './network.ts';
 
 /** Which addresses a crawler may dial, and how many nodes it believes behind one of them. */
 
@@ -11,6 +12,13 @@ export function isPublicUnicast(ip: string): boolean {
   if (!ipaddr.isValid(ip) || (!ip.includes(':') && !ipaddr.IPv4.isValidFourPartDecimal(ip))) return false;
   // process() turns ::ffff:a.b.c.d into a.b.c.d.
   return ipaddr.process(ip).range() === 'unicast';
+}
+
+/** Whether an address may be dialled, or asked over discv5, on this network. Total. */
+export function mayContact({ isPublic, dialsAnyAddress = false }: Network, ip: string): boolean {
+  if (dialsAnyAddress) return ipaddr.isValid(ip);
+  if (isPublic) return isPublicUnicast(ip);
+  return ipaddr.isValid(ip) && ipaddr.process(ip).range() === 'loopback';
 }
 
 /** The IP address in a multiaddr, or `null`. */

@@ -39,7 +39,18 @@ export interface NodeRecord {
   readonly custodyGroupCount: number | null;
   /** 4 bytes of hex: digest of the next scheduled fork, zeros if none. */
   readonly nextForkDigest: string | null;
+  /** Entries that are there and of the wrong length, and so count as missing. */
+  readonly malformed: readonly string[];
 }
+
+/** Entries of a beacon node's record that have a fixed length, in bytes. */
+const ENTRY_BYTES: ReadonlyMap<string, number> = new Map([
+  ['eth2', 16],
+  ['attnets', 8],
+  ['nfd', 4],
+  ['ip', 4],
+  ['ip6', 16],
+]);
 
 /** An ENR is at most 300 bytes (EIP-778): `enr:` and 400 characters of base64url. */
 const MAX_ENR_TEXT = 404;
@@ -79,6 +90,7 @@ export function readNodeRecord(enr: ENR): Outcome<NodeRecord> {
           : null,
       custodyGroupCount: readUint(field('cgc')),
       nextForkDigest: nextForkDigest?.length === 4 ? toHex(nextForkDigest) : null,
+      malformed: [...ENTRY_BYTES].flatMap(([key, length]) => ((field(key)?.length ?? length) === length ? [] : [key])),
     });
   } catch (error) {
     return failed('resolve', 'bad_response', `not a usable ENR: ${message(error)}`);

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { Discv5 } from '@chainsafe/discv5';
-import { ENR, type SignableENR } from '@chainsafe/enr';
+import { ENR, getV4Crypto, type SignableENR } from '@chainsafe/enr';
 import type { PrivateKey } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
+import { LRUCache } from 'lru-cache';
 import { Subject } from 'rxjs';
 import { type Failure, failed, failure, type Outcome, success } from '../consensus/failure.ts';
 import { type NodeRecord, readNodeRecord } from '../consensus/node-record.ts';
@@ -27,9 +29,11 @@ export interface Discv5Adapter extends Discovery {
 /** Log distances run to 256; half of all nodes are at 256, a quarter at 255 and so on, so the near buckets are empty. */
 const FARTHEST = 256;
 const NEAREST = 236;
-const REQUEST_TIMEOUT_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 2_000;
 /** discv5 answers within its own timeout and one retry; a request that it lost track of is given up after this. */
 const PATIENCE_MS = 5_000;
+/** Records of nodes that have opened a session with us; those that dial us soon after are looked for here. */
+const MAX_SESSIONS = 10_000;
 
 /** Starts the discv5 side of the crawler. */
 export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter> {
@@ -46,12 +50,20 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
     const read = readNodeRecord(enr);
     if (read.ok) heard.next(read.value);
   });
+  // A node that asks us something shows its record, also one behind a NAT that no table holds.
+  const sessions = new LRUCache<string, ENR>({ max: MAX_SESSIONS });
+  events(service.sessionService).on('established', (_address: unknown, enr: ENR) => {
+    sessions.set(enr.nodeId, enr);
+    const read = readNodeRecord(enr);
+    if (read.ok) heard.next(read.value);
+  });
   await service.start();
   for (const bootnode of bootnodes) addBootnode(service, bootnode, logger);
 
   return {
     record: service.enr,
     heard$: heard,
+    find: (peerId) => fromAbortable(() => findRecord(service, sessions, peerId)),
     neighbours: (enr) =>
       fromAbortable((signal) => readBuckets(service, enr, bindIp.includes(':') ? 'udp6' : 'udp4', signal)),
     stop: async () => {
@@ -61,8 +73,28 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
   };
 }
 
-/** Discv5 is an EventEmitter, which its type declarations lose under Node's module resolution. */
-function events(service: Discv5): EventEmitter {
+/** A session's record if there is one, else a walk towards the node's id. */
+async function findRecord(service: Discv5, sessions: LRUCache<string, ENR>, peerId: string): Promise<string | null> {
+  const nodeId = nodeIdOf(peerId);
+  if (nodeId === null) return null;
+  const heard = sessions.get(nodeId) ?? service.findEnr(nodeId);
+  if (heard !== undefined) return heard.encodeTxt();
+  const found = await service.findNode(nodeId).catch(() => []);
+  return found.find((enr) => enr.nodeId === nodeId)?.encodeTxt() ?? null;
+}
+
+/** The discv5 node id of a libp2p peer: both come from the same secp256k1 key. */
+function nodeIdOf(peerId: string): string | null {
+  try {
+    const { publicKey } = peerIdFromString(peerId);
+    return publicKey?.type === 'secp256k1' ? getV4Crypto().nodeId(publicKey.raw) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** discv5's services are EventEmitters, which their type declarations lose under Node's module resolution. */
+function events(service: object): EventEmitter {
   if (service instanceof EventEmitter) return service;
   throw new TypeError('this version of discv5 emits no events');
 }

@@ -35,6 +35,7 @@ export interface OwnEndpoint {
   readonly ip: string;
   readonly udpPort: number;
   readonly tcpPort: number;
+  readonly quicPort?: number;
 }
 
 /**
@@ -57,6 +58,7 @@ export function ownRecord(
     record.ip = endpoint.ip;
     record.udp = endpoint.udpPort;
     record.tcp = endpoint.tcpPort;
+    if (endpoint.quicPort !== undefined && endpoint.quicPort > 0) record.quic = endpoint.quicPort;
   }
   record.seq = BigInt(startedMs);
   return record;

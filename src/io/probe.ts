@@ -4,7 +4,6 @@ import { asyncScheduler, firstValueFrom, of } from 'rxjs';
 import { networkClock } from '../consensus/clock.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
 import { decodeNodeRecord, multiaddrText } from '../consensus/node-record.ts';
-import { subnetTopics } from '../consensus/subnets.ts';
 import { dial } from '../streams/dial.ts';
 import { through } from '../streams/flow/through.ts';
 import { gossipProbe } from '../streams/gossip-probe.ts';
@@ -76,7 +75,6 @@ export async function probePeer({
     privateKey: await generateKeyPair('secp256k1'),
     listen: [`/ip${listenIp.includes(':') ? 6 : 4}/${listenIp}/tcp/0`],
     agent,
-    topics: network.forkSteps.flatMap(({ digest }) => subnetTopics(digest)),
     maxConnections: 4,
     ownStatus,
     ownMetaData: () => OWN_METADATA,

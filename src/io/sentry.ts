@@ -12,10 +12,13 @@ import {
   Subscription,
 } from 'rxjs';
 import { newPeer, type PeerState } from '../actors/peer.ts';
+import { type CrowdLimits, mayContact } from '../consensus/address-policy.ts';
 import { networkClock } from '../consensus/clock.ts';
+import type { Status } from '../consensus/containers.ts';
 import { eventIds } from '../consensus/event-id.ts';
+import { createFinalityView } from '../consensus/finality.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
-import { subnetTopics } from '../consensus/subnets.ts';
+import type { OptOut } from '../consensus/opt-out.ts';
 import { dial } from '../streams/dial.ts';
 import { discovery } from '../streams/discovery.ts';
 import { epochTick } from '../streams/epoch-tick.ts';
@@ -32,7 +35,7 @@ import { loadIdentity } from './identity.ts';
 import { type Host, startHost } from './libp2p/host.ts';
 import type { Logger } from './logger.ts';
 import { bindToNetwork } from './network-binding.ts';
-import { advanceRecord, initialStatus, OWN_METADATA, ownRecord } from './own-record.ts';
+import { advanceRecord, OWN_METADATA, ownRecord } from './own-record.ts';
 import { sqlitePeerStore } from './peer-store.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 
@@ -50,6 +53,10 @@ export interface SentryProgramOptions {
   /** UDP and TCP port; 0 picks free ones. */
   readonly port: number;
   readonly agent: string;
+  /** Who asked to be left alone. */
+  readonly optOut: OptOut;
+  /** How long subscriptions are watched at most; a third of a slot if not given. */
+  readonly dwellMs?: number | undefined;
   readonly logger: Logger;
   /** Stages to use in place of the usual ones. */
   readonly experiment?: (usual: SentryStages) => SentryStages;
@@ -76,14 +83,17 @@ export interface SentryProgram {
   stop(): Promise<void>;
 }
 
-const LIMITS: SentryLimits = {
+const LIMITS = {
   visits: 256,
   inboundVisits: 64,
-  crawlers: 16,
+  crawlers: 64,
   heard: 1_024,
   peers: 100_000,
   visitMs: 60_000,
-};
+  entriesPerPlace: { perIp: 64, perPrefix: 512 },
+  askedPerPlace: { perIp: 64, perPrefix: 1_024 },
+  dialsPerPlace: { perIp: 4, perPrefix: 16 },
+} as const satisfies SentryLimits;
 const TIMEOUT_MS = { dial: 10_000, request: 10_000, hello: 5_000, discovery: 30_000 } as const;
 const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
 const CRAWL_EVERY_EPOCHS = 4;
@@ -97,6 +107,32 @@ const MIN_DWELL_MS = 150;
 const MAX_DWELL_MS = 4_000;
 const SETTLE_PART = 1 / 4;
 
+export function defaultDwellMs({ slotMs }: Pick<Network, 'slotMs'>): number {
+  return Math.min(Math.max(slotMs * DWELL_SLOTS, MIN_DWELL_MS), MAX_DWELL_MS);
+}
+
+/** TCP and, one port above where discv5 and TCP are, QUIC. */
+function listenAddresses(ip: string, port: number): string[] {
+  const host = `/ip${ip.includes(':') ? 6 : 4}/${ip}`;
+  return [`${host}/tcp/${port}`, `${host}/udp/${port === 0 ? 0 : port + 1}/quic-v1`];
+}
+
+/** Every node of a devnet computes on this machine: more at a time would only make them late. */
+const LOOPBACK = { visits: 32, crawlers: 4 } as const;
+
+/** On loopback all nodes are neighbours, which there says nothing of them. */
+function limitsFor({ isPublic }: Network): SentryLimits {
+  const wide = (limits: CrowdLimits): CrowdLimits => ({ perIp: limits.perIp, perPrefix: Number.POSITIVE_INFINITY });
+  if (isPublic) return LIMITS;
+  return {
+    ...LIMITS,
+    ...LOOPBACK,
+    entriesPerPlace: wide(LIMITS.entriesPerPlace),
+    askedPerPlace: wide(LIMITS.askedPerPlace),
+    dialsPerPlace: wide({ perIp: LOOPBACK.visits, perPrefix: 0 }),
+  };
+}
+
 /** Builds the crawler from its parts and starts it. */
 export async function startSentry(options: SentryProgramOptions): Promise<SentryProgram> {
   const { network, dataDir, database, logger, listenIp, port } = options;
@@ -104,7 +140,9 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   const clock = networkClock(network);
   const epochNow = () => clock.epochAt(Date.now());
   const digestsNow = () => acceptedDigests(network, epochNow());
-  const ownStatus = () => initialStatus(network, epochNow());
+  const finality = createFinalityView(network, clock);
+  const ownStatus = () => finality.ownStatus(Date.now());
+  const heardStatus = (peerId: string, status: Status) => finality.heard(peerId, status, Date.now());
   const privateKey = await loadIdentity(dataDir);
   const peers = sqlitePeerStore(database);
   const sameNetwork = await bindToNetwork(database, network);
@@ -112,16 +150,16 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
 
   const host = await startHost({
     privateKey,
-    listen: [`/ip${listenIp.includes(':') ? 6 : 4}/${listenIp}/tcp/${port}`],
+    listen: listenAddresses(listenIp, port),
     agent: options.agent,
-    topics: network.forkSteps.flatMap(({ digest }) => subnetTopics(digest)),
     maxConnections: MAX_CONNECTIONS,
     ownStatus,
     ownMetaData: () => OWN_METADATA,
+    onStatus: heardStatus,
     logger,
   });
   const udpPort = port === 0 ? await freeUdpPort(listenIp) : port;
-  const endpoint = network.isPublic ? null : { ip: listenIp, udpPort, tcpPort: tcpPortOf(host) };
+  const endpoint = network.isPublic ? null : { ip: listenIp, udpPort, ...portsOf(host) };
   const discv5 = await startDiscv5({
     privateKey,
     record: ownRecord(privateKey, network, epochNow(), Date.now(), endpoint),
@@ -142,7 +180,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     maxWaiting: LIMITS.visits + LIMITS.inboundVisits,
     scheduler: asyncScheduler,
   };
-  const dwellMs = Math.min(Math.max(network.slotMs * DWELL_SLOTS, MIN_DWELL_MS), MAX_DWELL_MS);
+  const dwellMs = options.dwellMs ?? defaultDwellMs(network);
   const usual: SentryStages = {
     epochTick: epochTick(clock, asyncScheduler),
     discovery: discovery(discv5, {
@@ -158,6 +196,10 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       timeoutMs: TIMEOUT_MS.request,
       ownStatus,
       acceptedDigests: digestsNow,
+      onStatus: heardStatus,
+      findRecord: discv5.find,
+      mayContact: (ip) => mayContact(network, ip),
+      currentSlot: () => clock.slotAt(Date.now()),
       depth: depths.handshake,
     }),
     gossipProbe: gossipProbe({
@@ -181,7 +223,8 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
         crawlerLocation: options.crawlerLocation,
         nextEventId: eventIds(),
       },
-      limits: LIMITS,
+      limits: limitsFor(network),
+      optOut: options.optOut,
       record: RECORD,
       crawlEveryEpochs: CRAWL_EVERY_EPOCHS,
       ownPeerId: host.peerId,
@@ -247,6 +290,7 @@ function strangerAgain(peer: PeerState): PeerState {
   return { ...newPeer(peer.peerId, peer.firstSeenMs), addresses: peer.addresses };
 }
 
-function tcpPortOf({ addresses }: Host): number {
-  return Number(/\/tcp\/(\d+)/.exec(addresses[0] ?? '')?.[1] ?? 0);
+function portsOf({ addresses }: Host): { readonly tcpPort: number; readonly quicPort: number } {
+  const port = (pattern: RegExp) => Number(addresses.map((address) => pattern.exec(address)?.[1]).find(Boolean) ?? 0);
+  return { tcpPort: port(/\/tcp\/(\d+)/), quicPort: port(/\/udp\/(\d+)\/quic-v1/) };
 }

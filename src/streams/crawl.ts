@@ -1,9 +1,12 @@
-import { filter, ignoreElements, map, merge, type Observable, type SchedulerLike, tap } from 'rxjs';
+import { filter, ignoreElements, map, merge, type Observable, type SchedulerLike, Subject, tap } from 'rxjs';
 import type { Registry } from '../actors/registry.ts';
-import type { Failure } from '../consensus/failure.ts';
+import type { CrowdLimits } from '../consensus/address-policy.ts';
+import { type Failure, failure as failureOf } from '../consensus/failure.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
-import { decodeNodeRecord, multiaddrText, type NodeRecord } from '../consensus/node-record.ts';
-import type { DiscoveryStage, DiscoveryTarget } from './discovery.ts';
+import { decodeNodeRecord, type NodeRecord } from '../consensus/node-record.ts';
+import type { OptOut } from '../consensus/opt-out.ts';
+import { createAdmission } from './admission.ts';
+import type { DiscoveryAnswer, DiscoveryStage, DiscoveryTarget } from './discovery.ts';
 import { discoveredEntry, type EventSource } from './events-of.ts';
 import { pull } from './flow/pull.ts';
 import { createSlots } from './flow/slots.ts';
@@ -24,6 +27,10 @@ export interface CrawlLimits {
   readonly peers: number;
   /** Nodes that came to us unasked and wait for their announcement to be durable; others are dropped and counted. */
   readonly heard: number;
+  /** Peers kept of one IP address and of one /24 or /64. */
+  readonly entriesPerPlace: CrowdLimits;
+  /** Nodes asked of one IP address and of one /24 or /64 in a round. */
+  readonly askedPerPlace: CrowdLimits;
 }
 
 export interface CrawlOptions {
@@ -35,6 +42,8 @@ export interface CrawlOptions {
   readonly crawlEveryEpochs: number;
   /** Our own peer id: our record comes back from the DHT. */
   readonly ownPeerId: string;
+  /** Who asked to be left alone. */
+  readonly optOut: OptOut;
   readonly scheduler: SchedulerLike;
 }
 
@@ -46,7 +55,15 @@ export interface CrawlStats {
   readonly heardDropped: number;
 }
 
+/** Something wrong with a node's record or with what it told of others. */
+export interface CrawlProblem {
+  readonly peerId: string;
+  readonly failure: Failure;
+}
+
 export interface Crawl {
+  /** What was wrong with nodes, as they are met; once a record. */
+  readonly problems$: Observable<CrawlProblem>;
   /** Rounds as they end. Subscribing starts the asking, unsubscribing stops it. */
   readonly rounds$: Observable<Coverage>;
   /** Begins a round in this epoch, when it is time for one. */
@@ -57,10 +74,19 @@ export interface Crawl {
 /** A round is seeded with the bootnodes and this many of the peers already known; their buckets hold the others. */
 const MAX_SEEDS = 64;
 
+/** A node that tells of so many others at crowded places in one answer is making them up. */
+const CROWDED_ANSWER = 16;
+
 /** New peers and newer records, with the entries that announce them. */
 interface News {
-  readonly records: readonly NodeRecord[];
+  readonly arrivals: readonly Arrival[];
   readonly entries: readonly LogEntry[];
+}
+
+interface Arrival {
+  readonly node: NodeRecord;
+  /** Those of its addresses that may be dialled. */
+  readonly addresses: readonly string[];
 }
 
 /**
@@ -81,39 +107,58 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
 
   const isOurs = ({ eth2 }: NodeRecord) => eth2 !== null && acceptedDigests(network, epoch).has(eth2.forkDigest);
   const frontier = createFrontier({ maxNodes: limits.peers, isOurs });
+  const problems = new Subject<CrawlProblem>();
+  const admission = createAdmission({
+    network,
+    optOut: options.optOut,
+    entries: limits.entriesPerPlace,
+    asked: limits.askedPerPlace,
+    isKnown: (peerId) => registry.get(peerId) !== undefined,
+  });
 
   /** Gives records to the frontier, and holds those that are news until `settle`. */
   function meet(met: readonly NodeRecord[]): News {
-    const records = met.filter((node) => {
-      if (node.peerId === ownPeerId) return false;
-      frontier.add(node);
-      if (!isOurs(node) || announcing.has(node.enr) || !registry.wants(node.peerId, node.sequence)) return false;
+    const arrivals = met.flatMap((node): Arrival[] => {
+      if (node.peerId === ownPeerId || admission.declines(node) || !frontier.add(node, admission.mayAsk)) return [];
+      if (!isOurs(node) || announcing.has(node.enr) || !registry.wants(node.peerId, node.sequence)) return [];
+      const { admitted, addresses, problem } = admission.judge(node);
+      if (problem !== null) problems.next({ peerId: node.peerId, failure: problem });
+      if (!admitted) return [];
       announcing.add(node.enr);
-      return true;
+      return [{ node, addresses }];
     });
     const nowMs = scheduler.now();
-    return { records, entries: records.map((node) => discoveredEntry(node, nowMs, source)) };
+    return { arrivals, entries: arrivals.map(({ node }) => discoveredEntry(node, nowMs, source)) };
   }
 
-  function settle({ records }: News, failure: Failure | null): void {
+  function settle({ arrivals }: News, failure: Failure | null): void {
     const nowMs = scheduler.now();
-    for (const { peerId, enr, sequence: enrSequence, addresses } of records) {
+    for (const { node, addresses } of arrivals) {
+      const { peerId, enr, sequence: enrSequence } = node;
       announcing.delete(enr);
-      if (failure !== null) continue;
-      registry.send(peerId, {
-        type: 'discovered',
-        enr,
-        enrSequence,
-        addresses: addresses.map(multiaddrText),
-        nowMs,
-      });
+      if (failure === null) registry.send(peerId, { type: 'discovered', enr, enrSequence, addresses, nowMs });
     }
+  }
+
+  /** Names a node that floods us with others. */
+  function judgeAnswer({ target, answer }: DiscoveryAnswer, droppedBefore: number): void {
+    const dropped = frontier.dropped - droppedBefore;
+    if (!answer.ok || dropped < CROWDED_ANSWER) return;
+    const decoded = decodeNodeRecord(target.enr);
+    if (!decoded.ok) return;
+    const detail = `${dropped} of ${answer.value.records.length} nodes it told of are at crowded places`;
+    problems.next({ peerId: decoded.value.peerId, failure: failureOf('resolve', 'resource_limited', detail) });
   }
 
   /** Asks nodes for their buckets, bounded by slots, until the round has met everybody. */
   const asking$ = pull(frontier, crawlSlots, scheduler).pipe(
     discovery,
-    map((answered) => ({ answered, ...meet(answered.answer.ok ? answered.answer.value.records : []) })),
+    map((answered) => {
+      const droppedBefore = frontier.dropped;
+      const news = meet(answered.answer.ok ? answered.answer.value.records : []);
+      judgeAnswer(answered, droppedBefore);
+      return { answered, ...news };
+    }),
     record(ports.log, options.record),
     tap(({ item, failure }) => {
       settle(item, failure);
@@ -159,6 +204,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   }
 
   return {
+    problems$: problems.asObservable(),
     // Who listens for the end of rounds does so before one starts.
     rounds$: merge(ended$, asking$, listening$),
     beginEpoch(begun) {
@@ -166,6 +212,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
       if (frontier.running || begun < nextRoundEpoch) return;
       // A round without anybody to ask ends at once, and then says itself when the next one is.
       nextRoundEpoch = begun + options.crawlEveryEpochs;
+      admission.beginRound();
       frontier.startRound(seeds(), scheduler.now());
     },
     stats: () => ({ asking: crawlSlots.taken, waitingToAsk: frontier.waiting, lastRound, heardDropped }),

@@ -9,9 +9,9 @@ export interface FailureCount {
   readonly count: number;
 }
 
-/** Failed visits by stage, cause and client: closed lists all three, so the table cannot grow without bound. */
+/** Failures by stage, cause and client: closed lists all three, so the table cannot grow without bound. */
 export interface FailureTally {
-  add(failure: VisitFailure): void;
+  add(failure: Pick<VisitFailure, 'failure' | 'agent'>): void;
   counts(): FailureCount[];
   readonly total: number;
 }

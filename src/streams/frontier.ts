@@ -20,19 +20,30 @@ export interface Coverage {
   readonly dropped: number;
 }
 
+/** Whether a node is asked; one at a crowded place is not even remembered. */
+export type AskVerdict = 'yes' | 'no' | 'crowded';
+
 /**
  * The nodes of one crawl round that are still to be asked. Every node is asked once a round; the round ends when none
  * waits and none is being asked. A round that runs is not started again.
  */
 export interface Frontier extends PullSource<DiscoveryTarget> {
   startRound(seeds: readonly DiscoveryTarget[], nowMs: number): boolean;
-  /** Takes in a node, if the running round has not met it. Between rounds nothing is taken in. */
-  add(record: NodeRecord): void;
+  /**
+   * Takes in a node, if the running round has not met it. Between rounds nothing is taken in. False when the node was
+   * turned away, because its place or the round is crowded.
+   */
+  add(record: NodeRecord, mayAsk?: (record: NodeRecord) => AskVerdict): boolean;
   answered(answer: DiscoveryAnswer, nowMs: number): void;
   readonly running: boolean;
   readonly waiting: number;
+  /** Nodes turned away in this round. */
+  readonly dropped: number;
   readonly rounds$: Observable<Coverage>;
 }
+
+/** Only a node that says where its discv5 listens can be asked. */
+const askIfReachable = ({ udp }: NodeRecord): AskVerdict => (udp.length > 0 ? 'yes' : 'no');
 
 /** More digests than any honest DHT shows; the rest are counted together. */
 const MAX_DIGESTS = 256;
@@ -106,11 +117,16 @@ export function createFrontier(limits: { maxNodes: number; isOurs: (record: Node
       endWhenDone(nowMs);
       return true;
     },
-    add(record) {
-      if (!running) return;
-      // Only a node that says where its discv5 listens can be asked.
-      if (meet(record.nodeId) && record.udp.length > 0) enqueue({ nodeId: record.nodeId, enr: record.enr });
+    add(record, mayAsk = askIfReachable) {
+      if (!running) return true;
+      if (!met.has(record.nodeId)) {
+        const verdict = mayAsk(record);
+        if (verdict === 'crowded') tally.dropped++;
+        if (verdict === 'crowded' || !meet(record.nodeId)) return false;
+        if (verdict === 'yes') enqueue({ nodeId: record.nodeId, enr: record.enr });
+      }
       count(record);
+      return true;
     },
     take() {
       const target = queue.shift();
@@ -132,6 +148,9 @@ export function createFrontier(limits: { maxNodes: number; isOurs: (record: Node
     },
     get waiting() {
       return queue.length;
+    },
+    get dropped() {
+      return tally.dropped;
     },
   };
 }

@@ -20,7 +20,7 @@ import { type Failure, failure } from '../consensus/failure.ts';
 import { parseTopic } from '../consensus/subnets.ts';
 import type { StageLimits } from './dial.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
-import { GOODBYE, type SubscriptionRpc } from './ports/peer-link.ts';
+import { GOODBYE, type PeerLink, type SubscriptionRpc } from './ports/peer-link.ts';
 import {
   type GreetedVisit,
   type Observation,
@@ -46,9 +46,22 @@ interface Picture {
   readonly subnets: ReadonlySet<number>;
   readonly syncnets: ReadonlySet<number>;
   readonly dataColumns: ReadonlySet<number>;
+  /** A subnet topic that cannot be, if one was named. */
+  readonly oddTopic: string | null;
+  /** A digest under which attestation subnets were named although nobody carries it. */
+  readonly oddDigest: string | null;
+  readonly dropped: number;
 }
 
-const BLANK: Picture = { helloMs: null, subnets: new Set(), syncnets: new Set(), dataColumns: new Set() };
+const BLANK: Picture = {
+  helloMs: null,
+  subnets: new Set(),
+  syncnets: new Set(),
+  dataColumns: new Set(),
+  oddTopic: null,
+  oddDigest: null,
+  dropped: 0,
+};
 
 /**
  * Watches the subscriptions of a greeted peer until they settle, then ends the visit and hangs up. A peer of which
@@ -99,18 +112,40 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
   );
 }
 
-function add(picture: Picture, { atMs, changes }: SubscriptionRpc, accepted: ReadonlySet<string>): Picture {
+/** Topics of subnets, whatever else is wrong with them. Topics of other kinds are nobody's business. */
+const SUBNET_TOPIC = /beacon_attestation|sync_committee|data_column_sidecar/;
+
+function add(picture: Picture, rpc: SubscriptionRpc, accepted: ReadonlySet<string>): Picture {
   const subnets = new Set(picture.subnets);
   const syncnets = new Set(picture.syncnets);
   const dataColumns = new Set(picture.dataColumns);
-  for (const { topic, subscribe } of changes) {
-    const parsed = subscribe ? parseTopic(topic) : null;
-    if (parsed === null || !accepted.has(parsed.digest)) continue;
-    if (parsed.kind === 'attestation') subnets.add(parsed.subnet);
-    if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
-    if (parsed.kind === 'data-column') dataColumns.add(parsed.subnet);
+  let { oddTopic, oddDigest } = picture;
+  for (const { topic, subscribe } of rpc.changes) {
+    if (!subscribe) continue;
+    const parsed = parseTopic(topic);
+    if (parsed === null) oddTopic ??= SUBNET_TOPIC.test(topic) ? topic : null;
+    else if (!accepted.has(parsed.digest)) oddDigest ??= parsed.kind === 'attestation' ? parsed.digest : null;
+    else if (parsed.kind === 'attestation') subnets.add(parsed.subnet);
+    else if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
+    else if (parsed.kind === 'data-column') dataColumns.add(parsed.subnet);
   }
-  return { helloMs: picture.helloMs ?? atMs, subnets, syncnets, dataColumns };
+  const dropped = picture.dropped + (rpc.dropped ?? 0);
+  return { helloMs: picture.helloMs ?? rpc.atMs, subnets, syncnets, dataColumns, oddTopic, oddDigest, dropped };
+}
+
+/** What was wrong with what the peer said of its topics. The rest of it counts all the same. */
+function problemsOf({ subnets, oddTopic, oddDigest, dropped }: Picture): Failure[] {
+  const problems: Failure[] = [];
+  if (oddTopic !== null) problems.push(failure('subscriptions', 'bad_response', `topic ${printable(oddTopic)}`));
+  if (oddDigest !== null && subnets.size === 0) {
+    problems.push(failure('subscriptions', 'wrong_fork', `subnets under digest ${oddDigest} only`));
+  }
+  if (dropped > 0) problems.push(failure('subscriptions', 'resource_limited', `${dropped} topics too many`));
+  return problems;
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
 }
 
 function conclude(
@@ -119,7 +154,7 @@ function conclude(
   nowMs: number,
   closing: Failure | null,
 ): VisitOutcome<Observation> {
-  const { link, ...learnt } = visit;
+  const { link, listenAddress, ...learnt } = visit;
   const silent = picture.helloMs === null;
   const subscriptionsMissing = failure('subscriptions', closing?.cause ?? 'timeout', closing?.detail);
   if (silent && visit.status === null && visit.metaData === null) {
@@ -133,9 +168,10 @@ function conclude(
   return visitSucceeded({
     ...learnt,
     missing: silent ? [...visit.missing, subscriptionsMissing] : visit.missing,
+    problems: problemsOf(picture),
     direction: link.direction,
     transport: link.transport,
-    address: link.address,
+    address: listenAddress ?? reachableAddress(link),
     subscribedSubnets: silent ? null : ascending(picture.subnets),
     subscribedSyncnets: ascending(picture.syncnets),
     dataColumns: picture.dataColumns.size,
@@ -143,6 +179,11 @@ function conclude(
     observedFromMs: link.openedMs,
     observedToMs: nowMs,
   });
+}
+
+/** Of a peer that dialled us and listens nowhere only the IP address means anything: its port is of the moment. */
+function reachableAddress({ address, direction }: PeerLink): string {
+  return direction === 'inbound' ? address.replace(/\/(tcp|udp)\/\d+/, '/$1/0') : address;
 }
 
 function ascending(values: ReadonlySet<number>): number[] {

@@ -1,10 +1,11 @@
-import { combineLatest, concatMap, map, type Observable, of, race } from 'rxjs';
+import { combineLatest, concatMap, map, type Observable, of, race, take } from 'rxjs';
+import { ipOfMultiaddr } from '../consensus/address-policy.ts';
 import type { MetaData, Status } from '../consensus/containers.ts';
-import { failed, failure, type Outcome, type Stage as VisitStage } from '../consensus/failure.ts';
+import { failed, failure, type Outcome, success, type Stage as VisitStage } from '../consensus/failure.ts';
 import type { StageLimits } from './dial.ts';
 import { answerWithin } from './flow/answer-within.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
-import { GOODBYE, type PeerLink } from './ports/peer-link.ts';
+import { GOODBYE, type Identity, type PeerLink } from './ports/peer-link.ts';
 import {
   type ConnectedVisit,
   type GreetedVisit,
@@ -19,6 +20,14 @@ export interface HandshakeOptions extends StageLimits {
   readonly ownStatus: () => Status;
   /** Digests that count as our network, now. */
   readonly acceptedDigests: () => ReadonlySet<string>;
+  /** Told of each Status of our network. */
+  readonly onStatus?: (peerId: string, status: Status) => void;
+  /** The record of a peer that dialled us and is not known, asked over discv5; `null` when nobody has it. */
+  readonly findRecord?: (peerId: string) => Observable<string | null>;
+  /** By the clock; a Status with a head far beyond it is not believed. */
+  readonly currentSlot?: () => number;
+  /** Whether an address that a peer claims to listen on may be believed to be dialable. */
+  readonly mayContact?: (ip: string) => boolean;
 }
 
 /**
@@ -40,6 +49,7 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
   const own = options.ownStatus();
   const identity$ = ask(() => link.identify(), link, 'identify', options);
   const exchange$ = ask(() => link.status(own), link, 'status', options).pipe(
+    map((status) => believable(status, options)),
     concatMap((status) => {
       // Judged once: the accepted digests may change before the visit ends.
       const digest = status.ok ? status.value.forkDigest : null;
@@ -52,15 +62,18 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
     }),
   );
 
-  return combineLatest([identity$, exchange$]).pipe(
-    map(([identity, { status, foreignDigest, metaData }]) => {
+  return combineLatest([identity$, exchange$, recordOf(visit, options)]).pipe(
+    map(([identity, { status, foreignDigest, metaData }, enr]) => {
       const agent = identity.ok ? identity.value.agent : null;
       if (foreignDigest !== null) {
         link.hangUp(GOODBYE.irrelevantNetwork);
         return visitFailed(visit, failure('status', 'wrong_fork', `fork digest ${foreignDigest}`), agent);
       }
+      if (status.ok) options.onStatus?.(visit.peerId, status.value);
       return visitSucceeded({
         ...visit,
+        enr,
+        listenAddress: identity.ok ? listenAddress(link, identity.value, options) : null,
         agent,
         status: learnt(status),
         metaData: learnt(metaData),
@@ -68,6 +81,46 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
       });
     }),
   );
+}
+
+/** Clocks differ by a slot or two; nobody has a block of the far future. */
+const HEAD_TOLERANCE_SLOTS = 32;
+
+function believable(status: Outcome<Status>, { currentSlot }: HandshakeOptions): Outcome<Status> {
+  if (!status.ok || currentSlot === undefined) return status;
+  const { headSlot } = status.value;
+  if (headSlot <= currentSlot() + HEAD_TOLERANCE_SLOTS) return status;
+  return failed('status', 'bad_response', `claims a head at slot ${headSlot}`);
+}
+
+/** What discovery knows of the peer, or finds out while the handshake goes on. */
+function recordOf(
+  { enr, peerId, link }: ConnectedVisit,
+  { findRecord, ...limits }: HandshakeOptions,
+): Observable<string | null> {
+  if (enr !== null || findRecord === undefined) return of(enr);
+  const found$ = answerWithin(() => findRecord(peerId).pipe(map(success)), { ...limits, stage: 'resolve' });
+  return race(found$, link.closed$.pipe(map(() => failed<string | null>('resolve', 'eof')))).pipe(
+    take(1),
+    map((found) => learnt(found)),
+  );
+}
+
+/** Where a peer that dialled us listens: the source of its connection is a port of the moment. */
+function listenAddress(
+  { address, direction }: PeerLink,
+  { listenAddresses }: Identity,
+  { mayContact = () => true }: HandshakeOptions,
+): string | null {
+  if (direction === 'outbound') return null;
+  const ours = listenAddresses
+    .map((claimed) => claimed.replace(/\/p2p\/.*$/, ''))
+    .filter((claimed) => {
+      const ip = ipOfMultiaddr(claimed);
+      return ip !== null && mayContact(ip);
+    });
+  // An address that the connection bears out is better than one that is only claimed.
+  return ours.find((claimed) => ipOfMultiaddr(claimed) === ipOfMultiaddr(address)) ?? ours[0] ?? null;
 }
 
 /** One answer of the peer, its closing of the connection, or the end of our patience, whichever comes first. */

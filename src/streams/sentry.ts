@@ -1,13 +1,14 @@
 import { concatMap, filter, interval, map, merge, type Observable, Subject, tap } from 'rxjs';
 import { addressesToDial, type PeerEffect, type PeerMessage, type PeerState } from '../actors/peer.ts';
 import { createRegistry, type Registry, type RegistryCounts } from '../actors/registry.ts';
+import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../consensus/address-policy.ts';
 import { type Failure, failure } from '../consensus/failure.ts';
 import { type CrawlLimits, type CrawlOptions, type CrawlPorts, type CrawlStats, crawl } from './crawl.ts';
 import type { DiscoveryStage } from './discovery.ts';
 import { observedEntry } from './events-of.ts';
 import { createFailureTally, type FailureCount } from './failure-tally.ts';
 import { pull } from './flow/pull.ts';
-import { createSlots } from './flow/slots.ts';
+import { createSlots, type Slots } from './flow/slots.ts';
 import { through } from './flow/through.ts';
 import type { Coverage } from './frontier.ts';
 import type { LogEntry } from './ports/event-log.ts';
@@ -44,6 +45,8 @@ export interface SentryLimits extends CrawlLimits {
   readonly visits: number;
   /** Connections that peers begin, in flight at a time. */
   readonly inboundVisits: number;
+  /** Visits in flight to one IP address, and to one /24 or /64. */
+  readonly dialsPerPlace: CrowdLimits;
   /** Peers kept in the registry, and nodes met in one crawl round. */
   readonly peers: number;
   /** A visit that no stage has ended after this is given up and its slot freed. */
@@ -69,7 +72,9 @@ export interface SentryStats extends CrawlStats {
   /** Distinct peers observed since the epoch began. */
   readonly observedThisEpoch: number;
   readonly observed: number;
+  /** Visits of which nothing was learnt. */
   readonly failed: number;
+  /** Everything that went wrong, with visits, parts of visits and records. */
   readonly failures: readonly FailureCount[];
   /** Inbound connections that found no slot. */
   readonly turnedAway: number;
@@ -83,6 +88,10 @@ export interface Sentry {
 }
 
 const SWEEP_MS = 1_000;
+/** The lease of failures that no visit was needed for. */
+const NO_VISIT = -1;
+/** A peer whose place is being dialled enough is looked at again after this long. */
+const POSTPONE_MS = 1_000;
 
 type Finished = { readonly outcome: VisitOutcome<Observation>; readonly entries: readonly LogEntry[] };
 
@@ -92,12 +101,14 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
   const { clock } = source;
   const visitSlots = createSlots(limits.visits);
   const inboundSlots = createSlots(limits.inboundVisits);
+  const crowd = createCrowd(limits.dialsPerPlace);
   const ledger = createVisitLedger();
   const failures = createFailureTally();
   const wake = new Subject<void>();
   const observedNow = new Set<string>();
   let observed = 0;
   let turnedAway = 0;
+  let failedVisits = 0;
   let epoch = clock.epochAt(scheduler.now());
   /** Effects of the message being delivered; delivery is synchronous. */
   let effects: PeerEffect[] = [];
@@ -119,12 +130,30 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
 
   const due$ = pull({ take: takeDue, nextDueMs: registry.nextDueMs, wake$: wake }, visitSlots, scheduler);
 
+  /** The next due peer whose place is not being dialled too often at this moment. */
   function takeDue(nowMs: number): DueVisit | null {
-    const peer = registry.takeDue(nowMs);
-    if (peer === null) return null;
-    const addresses = addressesToDial(peer);
-    const lease = ledger.begin(peer.peerId, { slots: visitSlots, nowMs, addresses });
-    return { peerId: peer.peerId, lease, enr: peer.enr, addresses };
+    for (let peer = registry.takeDue(nowMs); peer !== null; peer = registry.takeDue(nowMs)) {
+      const addresses = addressesToDial(peer);
+      const place = placeOf(addresses);
+      if (!crowd.hasRoom(place)) {
+        send(peer.peerId, { type: 'postponed', untilMs: nowMs + POSTPONE_MS });
+        continue;
+      }
+      const lease = ledger.begin(peer.peerId, { slots: visitAt(place), nowMs, addresses });
+      return { peerId: peer.peerId, lease, enr: peer.enr, addresses };
+    }
+    return null;
+  }
+
+  /** A visit slot that also holds a place at its address. */
+  function visitAt(place: string): Pick<Slots, 'release'> {
+    crowd.enter(place);
+    return {
+      release() {
+        crowd.leave(place);
+        visitSlots.release();
+      },
+    };
   }
 
   const dialed$ = due$.pipe(
@@ -187,6 +216,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     const { peerId, agent, observedFromMs } = observation;
     const observedEpoch = clock.epochAt(observedFromMs);
     send(peerId, { type: 'observed', nowMs: scheduler.now(), epoch: observedEpoch, agent });
+    for (const part of [...observation.missing, ...observation.problems]) failures.add({ failure: part, agent });
     observed++;
     observedNow.add(peerId);
     return { type: 'observed', observation };
@@ -203,6 +233,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       epochMs: clock.epochMs,
     });
     failures.add(failed);
+    failedVisits++;
     return { type: 'failed', failure: failed };
   }
 
@@ -216,6 +247,14 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     link?.hangUp(GOODBYE.clientShutdown);
     return finishFailed({ peerId, lease, failure: failure('record', 'cancelled', 'no stage ended the visit') });
   }
+
+  const problem$ = discovering.problems$.pipe(
+    map(({ peerId, failure: problem }): Happening => {
+      const failed: VisitFailure = { peerId, lease: NO_VISIT, failure: problem };
+      failures.add(failed);
+      return { type: 'failed', failure: failed };
+    }),
+  );
 
   const round$ = discovering.rounds$.pipe(map((coverage): Happening => ({ type: 'round', coverage })));
 
@@ -231,7 +270,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
 
   return {
     // The rounds listen before the first epoch starts one.
-    happenings$: merge(round$, visits$, givenUp$, epoch$),
+    happenings$: merge(problem$, round$, visits$, givenUp$, epoch$),
     registry,
     stats: () => ({
       epoch,
@@ -239,12 +278,17 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       inFlight: ledger.size,
       observedThisEpoch: observedNow.size,
       observed,
-      failed: failures.total,
+      failed: failedVisits,
       failures: failures.counts(),
       turnedAway,
       ...discovering.stats(),
     }),
   };
+}
+
+/** The IP address a visit goes to; a visit without one goes nowhere. */
+function placeOf(addresses: readonly string[]): string {
+  return ipOfMultiaddr(addresses[0] ?? '') ?? '';
 }
 
 function failureOf(outcome: VisitOutcome<Observation>, notRecorded: Failure | null): VisitFailure {

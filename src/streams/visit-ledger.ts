@@ -22,7 +22,7 @@ export interface VisitLedger {
 }
 
 export interface VisitStart {
-  readonly slots: Slots;
+  readonly slots: Pick<Slots, 'release'>;
   readonly nowMs: number;
   /** Addresses to be tried; none when the peer dialled us. */
   readonly addresses: readonly string[];

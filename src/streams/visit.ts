@@ -25,6 +25,8 @@ export interface ConnectedVisit extends VisitKey {
 }
 
 export interface GreetedVisit extends ConnectedVisit {
+  /** Where a peer that dialled us says it listens, as a multiaddr. */
+  readonly listenAddress?: string | null;
   /** From identify; `null` when it was not learnt. */
   readonly agent: string | null;
   readonly status: Status | null;
@@ -34,10 +36,12 @@ export interface GreetedVisit extends ConnectedVisit {
 }
 
 /** Everything one visit found out. */
-export interface Observation extends Omit<GreetedVisit, 'link'> {
+export interface Observation extends Omit<GreetedVisit, 'link' | 'listenAddress'> {
+  /** What was wrong with what it said; the rest of it counts all the same. */
+  readonly problems: readonly Failure[];
   readonly direction: Direction;
   readonly transport: 'tcp' | 'quic';
-  /** Multiaddr without the peer id. */
+  /** Multiaddr without the peer id: where it was dialled, or where it says it listens. */
   readonly address: string;
   /** Distinct attestation subnets subscribed to at any time during the interval, ascending; `null` when no hello came. */
   readonly subscribedSubnets: readonly number[] | null;

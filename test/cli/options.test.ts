@@ -240,7 +240,7 @@ describe('the files of replay', () => {
       ['-', '1'],
     ],
   ])('%j', async (args, files) => {
-    expect((await parseCommandLine(args))?.files).toEqual(files);
+    expect((await parseCommandLine(args))?.positional).toEqual(files);
   });
 });
 

@@ -17,6 +17,7 @@ const observation: Observation = {
   status: status(),
   metaData: META_DATA,
   missing: [],
+  problems: [],
   direction: 'outbound',
   transport: 'tcp',
   address: '/ip4/10.0.0.1/tcp/9000',

@@ -547,6 +547,7 @@ describe('an experiment', () => {
                 direction: link.direction,
                 transport: link.transport,
                 address: link.address,
+                problems: [],
                 subscribedSubnets: [42],
                 subscribedSyncnets: [],
                 dataColumns: 0,

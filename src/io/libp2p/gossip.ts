@@ -2,13 +2,12 @@ import { gossipsub } from '@chainsafe/libp2p-gossipsub';
 
 /** A gossip RPC larger than this closes its stream: subscriptions are all we listen to. */
 const MAX_GOSSIP_RPC_BYTES = 1024 * 1024;
-/** Subscriptions in one RPC; a node on every subnet of two digests names about 400. */
-const MAX_SUBSCRIPTIONS = 2_048;
+/** An RPC with more subscriptions than these is not read at all; what is too much below that is counted and named. */
+const MAX_SUBSCRIPTIONS = 16_384;
 
 /** Gossipsub that joins nothing, scores nobody, and only hears what others are subscribed to. */
-export function listeningGossip(topics: readonly string[]) {
+export function listeningGossip() {
   return gossipsub({
-    allowedTopics: [...topics],
     doPX: false,
     emitSelf: false,
     maxInboundDataLength: MAX_GOSSIP_RPC_BYTES,

@@ -1,8 +1,9 @@
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
+import { quic } from '@chainsafe/libp2p-quic';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { type Identify, identify } from '@libp2p/identify';
-import type { Connection, PeerId, PrivateKey } from '@libp2p/interface';
+import { type Connection, type PeerId, type PrivateKey, UnexpectedPeerError } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
@@ -28,11 +29,11 @@ export interface HostOptions {
   readonly listen: readonly string[];
   /** What identify tells peers of us. */
   readonly agent: string;
-  /** Topics worth hearing about; others are not stored. */
-  readonly topics: readonly string[];
   readonly maxConnections: number;
   readonly ownStatus: () => Status;
   readonly ownMetaData: () => MetaData;
+  /** Told of each Status that a peer sends us with its question for ours. */
+  readonly onStatus?: (peerId: string, status: Status) => void;
   readonly logger: Logger;
 }
 
@@ -70,7 +71,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const node = await createLibp2p({
     privateKey,
     addresses: { listen: [...options.listen] },
-    transports: [tcp()],
+    // QUIC goes through native code; TCP is what every node has.
+    transports: [quic(), tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux(), mplex()],
     nodeInfo: { userAgent: options.agent },
@@ -85,7 +87,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     services: {
       // Identified by the handshake stage, so that its outcome is known and its time is bounded.
       identify: identify({ runOnConnectionOpen: false, maxMessageSize: 16 * 1024 }),
-      pubsub: listeningGossip(options.topics),
+      pubsub: listeningGossip(),
     },
   });
   const identifyService = node.services.identify as Identify;
@@ -93,6 +95,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
     book.heard(peerId.toString(), subscriptions);
+    forgetTopics(pubsub);
   });
   node.addEventListener('connection:open', ({ detail: connection }) => {
     const peerId = connection.remotePeer.toString();
@@ -119,7 +122,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   await serve(node, {
     ownStatus: options.ownStatus,
     ownMetaData: options.ownMetaData,
-    onStatus: () => undefined,
+    onStatus: ({ remotePeer }, status) => options.onStatus?.(remotePeer.toString(), status),
     onGoodbye: (connection, reason) => goodbyes.set(connection, reason),
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     logger,
@@ -162,20 +165,29 @@ export async function startHost(options: HostOptions): Promise<Host> {
     }
   }
 
-  /** libp2p takes whoever answers for the peer that was dialled, so that is looked at here. */
+  /** One address after another, so that a transport that is swallowed on the way leaves time for the next. */
   async function connectToOneOf(
     dialable: readonly Multiaddr[],
     peerId: string,
     signal: AbortSignal,
   ): Promise<Outcome<PeerLink>> {
-    const connection = await node.dial([...dialable], { signal });
-    signal.throwIfAborted();
-    if (connection.remotePeer.toString() === peerId) return success(linkOf(connection));
-    abandon(connection);
-    const others = dialable.filter((address) => !address.equals(connection.remoteAddr));
-    return others.length > 0 && others.length < dialable.length
-      ? connectToOneOf(others, peerId, signal)
-      : failed('security', 'peer_id_mismatch', `${connection.remotePeer} answers at ${connection.remoteAddr}`);
+    const errors: unknown[] = [];
+    for (const [index, address] of dialable.entries()) {
+      const isLast = index === dialable.length - 1;
+      const patience = isLast ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_PER_ADDRESS_MS)]);
+      try {
+        const connection = await node.dial(address, { signal: patience });
+        signal.throwIfAborted();
+        if (connection.remotePeer.toString() === peerId) return success(linkOf(connection));
+        // libp2p takes whoever answers for the peer that was dialled, so that is looked at here.
+        abandon(connection);
+        errors.push(new UnexpectedPeerError(`${connection.remotePeer} answers at ${connection.remoteAddr}`));
+      } catch (error) {
+        signal.throwIfAborted();
+        errors.push(patience.aborted ? patience.reason : error);
+      }
+    }
+    return { ok: false, failure: failureOf('dial', errors.length === 1 ? errors[0] : new AggregateError(errors)) };
   }
 
   /** A connection that was given up while it came about belongs to nobody. */
@@ -204,10 +216,22 @@ export async function startHost(options: HostOptions): Promise<Host> {
 /** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
 const INBOUND_PER_ADDRESS_PER_SECOND = 50;
 
-/** TCP addresses that can be read, each with the peer id that must answer there. */
+/** An address that has not answered by then is left for the next; the last one has the rest of the time. */
+const PATIENCE_PER_ADDRESS_MS = 3_000;
+
+/**
+ * gossipsub remembers every topic that anybody ever named, and would grow with the inventions of strangers. Nothing here
+ * needs its memory.
+ */
+function forgetTopics(pubsub: GossipSub): void {
+  const { topics } = pubsub as unknown as { readonly topics: Map<string, unknown> };
+  topics.clear();
+}
+
+/** Addresses that can be read, each with the peer id that must answer there. */
 function dialableAddresses(peerId: string, addresses: readonly string[]): Multiaddr[] {
   return addresses.flatMap((address) => {
-    if (!address.includes('/tcp/') || parsePeerAddress(address) === null) return [];
+    if (parsePeerAddress(address) === null) return [];
     return multiaddr(`${address}/p2p/${peerId}`);
   });
 }

@@ -21,6 +21,8 @@ export interface SubscriptionBook {
 /** Beyond these a peer is not listened to any more: an honest one says a few hundred topics, then a few changes a slot. */
 const MAX_RPCS = 256;
 const MAX_CHANGES = 4_096;
+/** The longest topic there is has about 70 characters. */
+const MAX_TOPIC_LENGTH = 128;
 
 interface Page {
   readonly history: SubscriptionRpc[];
@@ -37,9 +39,12 @@ export function createSubscriptionBook(now: () => number): SubscriptionBook {
     },
     heard(peerId, changes) {
       const page = pages.get(peerId);
-      if (page === undefined || page.history.length >= MAX_RPCS || page.changes + changes.length > MAX_CHANGES) return;
-      const rpc = { atMs: now(), changes };
-      page.changes += changes.length;
+      if (page === undefined || page.history.length >= MAX_RPCS) return;
+      const kept = changes
+        .slice(0, MAX_CHANGES - page.changes)
+        .map(({ topic, subscribe }) => ({ topic: topic.slice(0, MAX_TOPIC_LENGTH), subscribe }));
+      const rpc = { atMs: now(), changes: kept, dropped: changes.length - kept.length };
+      page.changes += kept.length;
       page.history.push(rpc);
       page.live.next(rpc);
     },

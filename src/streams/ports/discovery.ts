@@ -9,6 +9,8 @@ export interface Discovery {
    * and completes; never errors; unsubscribing gives up.
    */
   neighbours(enr: string): Observable<Outcome<NeighbourAnswer>>;
+  /** The record of a peer, from what was heard or by asking around; `null` when nobody has it. Emits once, never errors. */
+  find(peerId: string): Observable<string | null>;
   /** Records of nodes that came to us unasked, by their requests or their sessions. */
   readonly heard$: Observable<NodeRecord>;
 }

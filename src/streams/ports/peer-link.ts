@@ -45,8 +45,9 @@ export interface Identity {
 /** One gossip RPC that carried subscriptions; the first is the hello, which lists all of them. */
 export interface SubscriptionRpc {
   readonly atMs: number;
-  /** Only topics the program may be interested in; empty when the peer named others only. */
   readonly changes: readonly SubscriptionChange[];
+  /** Changes left out because the peer has said too much. */
+  readonly dropped?: number;
 }
 
 export interface SubscriptionChange {

@@ -2,7 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { setBits } from '../../../src/consensus/bits.ts';
-import { parseTopic, subnetTopics } from '../../../src/consensus/subnets.ts';
+import { parseTopic } from '../../../src/consensus/subnets.ts';
 import { type Devnet, startDevnet } from '../../../src/devnet/devnet.ts';
 import { type Host, startHost } from '../../../src/io/libp2p/host.ts';
 import { createLogger } from '../../../src/io/logger.ts';
@@ -24,7 +24,6 @@ beforeAll(async () => {
     privateKey: await generateKeyPair('secp256k1'),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     agent: 'valtrack/test',
-    topics: subnetTopics(digest),
     maxConnections: 50,
     ownStatus: () => initialStatus(network, 20),
     ownMetaData: () => OWN_METADATA,

@@ -32,7 +32,6 @@ beforeAll(async () => {
     privateKey: await generateKeyPair('secp256k1'),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     agent: 'valtrack/test',
-    topics: TOPICS,
     maxConnections: 200,
     ownStatus: () => STATUS,
     ownMetaData: () => OWN_METADATA,

@@ -9,6 +9,7 @@ export const OTHER_DIGEST = '6a95a1a9';
 export const NETWORK: Network = {
   name: 'test',
   isPublic: false,
+  dialsAnyAddress: true,
   genesisTimeMs: 0,
   slotMs: 1_000,
   slotsPerEpoch: 32,

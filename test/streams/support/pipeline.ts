@@ -37,6 +37,7 @@ export const LIMITS = {
   visitMs: 10_000,
   entriesPerPlace: CROWD,
   askedPerPlace: CROWD,
+  dialsPerPlace: CROWD,
 };
 
 export interface World {

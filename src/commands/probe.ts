@@ -1,0 +1,41 @@
+import { useNativeEnrCrypto } from '../io/enr-crypto.ts';
+import { createLogger } from '../io/logger.ts';
+import { ProbeTargetError, probePeer, probeTarget } from '../io/probe.ts';
+import { defaultDwellMs } from '../io/sentry.ts';
+import { agentOf } from './agent.ts';
+import { namedNetwork } from './choose-network.ts';
+import type { Options } from './options.ts';
+import { probeReport, renderProbeReport } from './probe-report.ts';
+import { UsageError } from './usage-error.ts';
+
+const EXIT_NOT_OBSERVED = 1;
+
+/** `probe`: observe one peer once. JSON on standard output; a page for people on a terminal, unless `--json`. */
+export async function probe(options: Options, [text = '']: readonly string[]): Promise<number> {
+  useNativeEnrCrypto();
+  const target = targetOf(text);
+  const chosen = await namedNetwork(options);
+  if (chosen === null)
+    throw new UsageError('--network devnet names no running network; give the path of its network.json');
+  const { network } = chosen;
+  const outcome = await probePeer({
+    network,
+    target,
+    agent: agentOf(options),
+    listenIp: network.isPublic ? '0.0.0.0' : '127.0.0.1',
+    dwellMs: options.dwellMs ?? defaultDwellMs(network),
+    logger: createLogger({ level: options.logLevel, format: options.logFormat }),
+  });
+  const report = probeReport(target, outcome);
+  const forPeople = process.stdout.isTTY === true && !options.json;
+  process.stdout.write(`${forPeople ? renderProbeReport(report) : JSON.stringify(report)}\n`);
+  return report.observed ? 0 : EXIT_NOT_OBSERVED;
+}
+
+function targetOf(text: string) {
+  try {
+    return probeTarget(text);
+  } catch (error) {
+    throw error instanceof ProbeTargetError ? new UsageError(error.message) : error;
+  }
+}
