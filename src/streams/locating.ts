@@ -1,10 +1,14 @@
 import {
+  concat,
   concatMap,
   defaultIfEmpty,
   defer,
+  first,
+  forkJoin,
   from,
   map,
   mergeMap,
+  NEVER,
   type Observable,
   type ObservableInput,
   race,
@@ -78,10 +82,12 @@ export function locating(
         provisional: located.filter(({ provisional }) => provisional.length > 0).length,
       };
     };
-    const untilNextRound = (): ObservableInput<unknown> =>
-      taken > 0
-        ? timer(0, scheduler)
-        : timer(MIN_IDLE_MS, scheduler).pipe(concatMap(() => race(wake$, timer(idleMs, scheduler))));
+    const untilNextRound = (): ObservableInput<unknown> => {
+      if (taken > 0) return timer(0, scheduler);
+      // A wake during the rest counts, and that no more can come is none.
+      const woken$ = concat(wake$, NEVER).pipe(first());
+      return race(forkJoin([woken$, timer(MIN_IDLE_MS, scheduler)]), timer(idleMs, scheduler));
+    };
 
     return defer(take).pipe(
       mergeMap((ips) => from(ips), 1),

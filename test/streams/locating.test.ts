@@ -96,18 +96,19 @@ describe('locating', () => {
     );
     await time.advance(500);
     for (let woken = 0; woken < 100; woken++) wake$.next();
-    await time.advance(600);
+    await time.advance(400);
     expect(looks()).toBe(1);
     due.add('1.1.1.1');
-    wake$.next();
-    await time.advance(10);
+    await time.advance(200);
     expect(saves).toHaveLength(1);
-    await time.advance(1_100);
-    const before = looks();
+    expect(looks()).toBe(3);
     await time.advance(29_000);
-    expect(looks()).toBe(before);
+    expect(looks()).toBe(3);
     await time.advance(2_000);
-    expect(looks()).toBe(before + 1);
+    expect(looks()).toBe(4);
+    wake$.complete();
+    await time.advance(31_000);
+    expect(looks()).toBe(5);
     running.unsubscribe();
   });
 

@@ -18,7 +18,7 @@ export async function* csvRecords(lines: AsyncIterable<NumberedLine>): AsyncGene
       yield { line, fields: 'too long' };
       continue;
     }
-    const values = split(text);
+    const values = csvFields(text);
     if (values === null) yield { line, fields: 'quotes that do not match' };
     else if (header === undefined) header = values;
     else if (values.length !== header.length) {
@@ -30,7 +30,7 @@ export async function* csvRecords(lines: AsyncIterable<NumberedLine>): AsyncGene
 const FIELD = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
 
 /** The fields of a record; `null` when its quotes are not where they may be. */
-function split(record: string): string[] | null {
+export function csvFields(record: string): string[] | null {
   const values: string[] = [];
   FIELD.lastIndex = 0;
   while (true) {

@@ -1,4 +1,5 @@
 import type { Migration } from '../sqlite.ts';
+import { LOCATIONS_MIGRATION } from './locations.ts';
 
 /**
  * `validator_tracker.sqlite`. Names of the first columns of `validator_tracker` are those of the Go program; a column
@@ -118,6 +119,7 @@ export const TRACKER_MIGRATIONS: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  LOCATIONS_MIGRATION,
 ];
 
 export const TRACKER_FILE = 'validator_tracker.sqlite';

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { ipOfMultiaddr } from '../../consensus/address-policy.ts';
+import { type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
+import type { Logger } from '../logger.ts';
+import { openChangingFile } from './changing-file.ts';
+import { KNOWN_NETWORKS } from './known-networks.ts';
+import { readLocation } from './read-location.ts';
+import { sameIp } from './same-ip.ts';
+
+/** Where a devnet's `network.json` says its nodes stand. */
+const places = z.object({
+  nodes: z.array(
+    z.object({
+      multiaddrs: z.array(z.string()),
+      city: z.string().nullish(),
+      region: z.string().nullish(),
+      country: z.string().nullish(),
+      latitude: z.number().nullish(),
+      longitude: z.number().nullish(),
+      asn: z.union([z.string(), z.number()]).nullish(),
+    }),
+  ),
+});
+
+/**
+ * The table of a devnet: its nodes have loopback addresses, which no other source knows.
+ * @throws GeoError when the file cannot be read.
+ */
+export async function devnetLocator(path: string, logger: Logger): Promise<GeoLocator> {
+  const file = await openChangingFile(path, readPlaces, logger);
+  return {
+    name: 'devnet',
+    parts: ['place', 'network'],
+    attributions: [],
+    maxAgeMs: null,
+    version: () => file.version(),
+    locate: async (ip) => file.content.get(ip) ?? NOWHERE,
+    close: async () => {},
+  };
+}
+
+async function readPlaces(path: string): Promise<ReadonlyMap<string, Location>> {
+  const { nodes } = places.parse(JSON.parse(await readFile(path, 'utf8')));
+  return new Map(
+    nodes.flatMap((node) => {
+      const name = KNOWN_NETWORKS.get(Number(String(node.asn).replace(/^AS/, '')))?.name;
+      const location = readLocation({ ...node, as_name: name });
+      const ips = new Set(node.multiaddrs.map(ipOfMultiaddr).filter((ip) => ip !== null && isIP(ip) !== 0));
+      return [...ips].map((ip): [string, Location] => [sameIp(ip as string), location]);
+    }),
+  );
+}

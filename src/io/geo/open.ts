@@ -1,0 +1,71 @@
+import type { SchedulerLike } from 'rxjs';
+import type { GeoChain, GeoLocator } from '../../streams/ports/geo-locator.ts';
+import type { Logger } from '../logger.ts';
+import { geoChain } from './chain.ts';
+import { devnetLocator } from './devnet.ts';
+import { embeddedLocator } from './embedded.ts';
+import { GeoError } from './geo-error.ts';
+import { ipMetadataLocator } from './ip-metadata.ts';
+import { ipinfoLocator } from './ipinfo.ts';
+import { mmdbLocator } from './mmdb.ts';
+import { reverseDnsLocator } from './reverse-dns.ts';
+
+/** Where locations may come from, the most particular first: the order when nobody gives one. */
+export const GEO_SOURCES = ['devnet', 'ip-metadata', 'mmdb', 'ipinfo', 'embedded', 'reverse-dns'] as const;
+export type GeoSource = (typeof GEO_SOURCES)[number];
+
+export interface GeoOptions {
+  /** Sources in the order they are asked; none at all: no geolocation. Absent: all that are configured, and `embedded`. */
+  readonly order?: readonly GeoSource[] | undefined;
+  readonly mmdbFiles?: readonly string[] | undefined;
+  readonly ipinfoToken?: string | undefined;
+  /** A file of the Go program's form. */
+  readonly ipMetadataFile?: string | undefined;
+  /** A devnet's `network.json`. */
+  readonly devnetFile?: string | undefined;
+}
+
+/**
+ * Opens the sources in their order. Files are read now, but for the embedded data, which wait until they are needed.
+ * @throws GeoError with one line when a source lacks what it needs or its file cannot be read.
+ */
+export async function openGeoLocator(
+  options: GeoOptions,
+  { logger, scheduler }: { logger: Logger; scheduler?: SchedulerLike },
+): Promise<GeoChain> {
+  const { mmdbFiles = [], ipinfoToken, ipMetadataFile, devnetFile } = options;
+  const timing = scheduler === undefined ? {} : { scheduler };
+  const open: Record<GeoSource, () => GeoLocator | null | Promise<GeoLocator | null>> = {
+    devnet: () => devnetLocator(needed('devnet', devnetFile, 'the network.json of a devnet'), logger),
+    'ip-metadata': () => ipMetadataLocator(needed('ip-metadata', ipMetadataFile, '--ip-metadata FILE'), logger),
+    mmdb: () => mmdbLocator(needed('mmdb', mmdbFiles.length > 0 ? mmdbFiles : undefined, '--mmdb FILE'), logger),
+    ipinfo: () => ipinfoLocator({ token: needed('ipinfo', ipinfoToken, '--ipinfo-token TOKEN'), logger, ...timing }),
+    embedded: () => embeddedLocator({ logger }),
+    'reverse-dns': () => reverseDnsLocator(timing),
+  };
+  const locators: GeoLocator[] = [];
+  for (const source of new Set(options.order ?? configuredSources(options))) {
+    const locator = await open[source]();
+    if (locator !== null) locators.push(locator);
+  }
+  if (locators.length === 0) logger.warn('no source of locations: places stay empty');
+  return geoChain(locators, logger);
+}
+
+/** Reverse DNS tells others what we look at, so it is only used when asked for. */
+function configuredSources({ mmdbFiles = [], ipinfoToken, ipMetadataFile, devnetFile }: GeoOptions): GeoSource[] {
+  const isConfigured: Record<GeoSource, boolean> = {
+    devnet: devnetFile !== undefined,
+    'ip-metadata': ipMetadataFile !== undefined,
+    mmdb: mmdbFiles.length > 0,
+    ipinfo: ipinfoToken !== undefined,
+    embedded: true,
+    'reverse-dns': false,
+  };
+  return GEO_SOURCES.filter((source) => isConfigured[source]);
+}
+
+function needed<T>(source: GeoSource, value: T | undefined, what: string): T {
+  if (value === undefined) throw new GeoError(`the source of locations "${source}" needs ${what}`);
+  return value;
+}
