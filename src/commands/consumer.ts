@@ -25,7 +25,7 @@ async function start(options: Options, { screen, stack }: Session): Promise<Runn
     chosen?.network ?? null,
     log,
     dataDir,
-    [async () => log.problem()],
+    { checks: [async () => log.problem()], metrics: {} },
     stack,
     logger,
   );

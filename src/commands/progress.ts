@@ -114,6 +114,17 @@ function row(label: string, ...parts: string[]): [string, string[]] {
   return [label, parts];
 }
 
+/** What has gone wrong so far, by `stage cause client`, for the log. */
+export function failureFields({ crawl }: Snapshot): { readonly failures?: Readonly<Record<string, number>> } {
+  const failures = crawl?.stats.failures ?? [];
+  if (failures.length === 0) return {};
+  return {
+    failures: Object.fromEntries(
+      failures.map(({ stage, cause, client, count }) => [`${stage} ${cause} ${client}`, count]),
+    ),
+  };
+}
+
 /** The same as one log line, for when nobody watches a terminal. */
 export function progressFields({ crawl, store, forwarded }: Snapshot): Record<string, number> {
   const fields: Record<string, number | null> = {

@@ -3,9 +3,8 @@ import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
 import { prepareFolder } from './data-folder.ts';
 import { drained, openEventPath } from './event-path.ts';
-import type { Check } from './health.ts';
 import type { Options } from './options.ts';
-import { startStore } from './store-part.ts';
+import { startStore, type Told } from './store-part.ts';
 import { renderSummary, summaryPeers } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
@@ -32,12 +31,13 @@ async function start(
   const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
   const nats = stores ? await path.nats : null;
   // What starts later adds its own.
-  const checks: Check[] = [path.check, async () => nats?.problem() ?? null];
+  const told: Told = { checks: [path.check, async () => nats?.problem() ?? null], metrics: { spool: path.spool } };
   const { network } = chosen;
-  const store = stores ? await startStore(options, network, nats ?? path.spool, dataDir, checks, stack, logger) : null;
+  const store = stores ? await startStore(options, network, nats ?? path.spool, dataDir, told, stack, logger) : null;
   const crawling = stack.use(new AsyncDisposableStack());
   const crawl = await startCrawl(options, chosen, path, dataDir, crawling, logger);
-  checks.push(...crawl.checks);
+  told.checks.push(...crawl.checks);
+  told.metrics.sentry = crawl.sentry;
   const watched: Watched = { network: network.name, startedMs, crawl, store, forwarded: path.forwarded };
   const watching = watch(watched, screen);
   stack.defer(() => watching.unsubscribe());

@@ -6,6 +6,7 @@ import { createApp } from '../io/http/app.ts';
 import { pseudonymFrom } from '../io/http/pseudonym.ts';
 import { type HttpServer, startHttp } from '../io/http/server.ts';
 import type { Logger } from '../io/logger.ts';
+import type { MetricSources } from '../io/metrics.ts';
 import { networkFigures } from '../io/tracker/network-figures.ts';
 import { viewReader } from '../io/tracker/view-reader.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
@@ -27,8 +28,14 @@ export interface StoreTotals {
   readonly validators: number;
 }
 
+/** What the API tells of the program. What starts later adds its own. */
+export interface Told {
+  readonly checks: Check[];
+  readonly metrics: MetricSources;
+}
+
 /**
- * Starts the consumer and the HTTP API, which tells what `checks` say; both stop with the stack, the API first.
+ * Starts the consumer and the HTTP API, which tells what it is told; both stop with the stack, the API first.
  * @param network what the events are about; `null` where that is not known, and then custody counts alone tell of validators
  */
 export async function startStore(
@@ -36,7 +43,7 @@ export async function startStore(
   network: EstimatorNetwork | null,
   log: EventLog,
   dataDir: string,
-  checks: Check[],
+  { checks, metrics }: Told,
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<Store> {
@@ -48,6 +55,7 @@ export async function startStore(
     ...(network === null ? {} : { network }),
   });
   stack.defer(() => consumer.close());
+  metrics.consumer = consumer;
   const { reader } = consumer.database;
   checks.push(async () => consumer.problems().join('; ') || null);
   const app = createApp({
@@ -56,6 +64,7 @@ export async function startStore(
     isApiKey: apiKeysFrom(options.apiKeys),
     pseudonym: await pseudonymFrom(dataDir),
     readiness: checks,
+    metrics,
     logger,
   });
   const http = await startHttp({ host: options.httpHost, port: options.httpPort, fetch: app.fetch });

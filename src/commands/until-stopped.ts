@@ -18,6 +18,9 @@ export interface Running {
   finish(): Promise<string | null>;
 }
 
+/** How long a signal during the start waits for it. */
+const HALF_STARTED_MS = 3_000;
+
 /**
  * The life of a command that runs until a signal, or until it has run for `forMs`. A signal during the start ends it too.
  * Rejects with what `start`, a part or the end has failed with.
@@ -33,9 +36,12 @@ export async function untilStopped(
   let lastWords: string | null = null;
   try {
     const stopped = signals.first.then((signal) => ({ signal }));
-    const outcome = await Promise.race([start({ screen, stack }), stopped]);
+    const starting = start({ screen, stack });
+    const outcome = await Promise.race([starting, stopped]);
     if ('signal' in outcome) {
       logger.info({ reason: outcome.signal }, 'stopping before everything was started');
+      // What is half started cannot be closed; it soon is started, or has failed, which no longer matters.
+      await Promise.race([Promise.allSettled([starting]), firstValueFrom(timer(HALF_STARTED_MS))]);
     } else {
       const reason = await firstValueFrom(race(from(signals.first), elapsed(options.forMs), outcome.failed$));
       screen.clear();

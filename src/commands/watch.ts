@@ -10,7 +10,7 @@ import {
   startWith,
 } from 'rxjs';
 import type { Crawl } from './crawl-part.ts';
-import { progressFields, renderProgress, type Snapshot } from './progress.ts';
+import { failureFields, progressFields, renderProgress, type Snapshot } from './progress.ts';
 import type { Screen } from './screen.ts';
 import type { Store } from './store-part.ts';
 
@@ -65,6 +65,6 @@ export function watch(watched: Watched, { live, logger, show }: Screen): Subscri
     )
     .subscribe((snapshot) => {
       if (live) show((columns) => renderProgress(snapshot, columns));
-      else logger.info(progressFields(snapshot), 'progress');
+      else logger.info({ ...progressFields(snapshot), ...failureFields(snapshot) }, 'progress');
     });
 }

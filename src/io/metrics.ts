@@ -6,9 +6,9 @@ import type { StageDepths } from './sentry.ts';
 
 /** What the program counts, read at the moment of a scrape; each source may be missing. */
 export interface MetricSources {
-  readonly sentry?: { stats(): SentryStats; readonly depths: StageDepths };
-  readonly consumer?: { counts(): ConsumerCounts };
-  readonly spool?: { depth(): Promise<{ readonly entries: number; readonly bytes: number }> };
+  sentry?: { stats(): SentryStats; readonly depths: StageDepths };
+  consumer?: { counts(): ConsumerCounts };
+  spool?: { depth(): Promise<{ readonly entries: number; readonly bytes: number }> };
 }
 
 /** Prometheus metrics of the program, all named `valtrack_…`. Labels come from closed lists only. */

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from '../logger.ts';
+import { createMetrics, type MetricSources } from '../metrics.ts';
 import type { NetworkFigures } from '../tracker/network-figures.ts';
 import type { ViewReader } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
@@ -18,11 +19,14 @@ export interface AppOptions {
   readonly pseudonym: Pseudonym;
   /** Each resolves to `null`, or to the reason why the program is not ready. */
   readonly readiness: readonly (() => Promise<string | null>)[];
+  /** What `/metrics` reads at each scrape. */
+  readonly metrics?: MetricSources;
   readonly logger: Logger;
 }
 
 /** The HTTP API: routes and what all answers have in common. More routes can be added to the result. */
-export function createApp({ view, figures, isApiKey, pseudonym, readiness, logger }: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono {
+  const { view, figures, isApiKey, pseudonym, readiness, metrics = {}, logger } = options;
   const app = new Hono();
   app.use(
     secureHeaders({
@@ -56,6 +60,10 @@ export function createApp({ view, figures, isApiKey, pseudonym, readiness, logge
   app.get('/readyz', async (context) => {
     const reasons = (await Promise.all(readiness.map((check) => check()))).filter((reason) => reason !== null);
     return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+  });
+  app.get('/metrics', async (context) => {
+    const { contentType, render } = createMetrics(metrics);
+    return context.body(await render(), 200, { 'Content-Type': contentType });
   });
 
   app.notFound((context) => {
