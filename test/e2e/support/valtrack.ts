@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+import { afterAll, vi } from 'vitest';
 
 /** A line of the log on standard error. */
 export interface LogLine extends Readonly<Record<string, unknown>> {
@@ -37,6 +37,12 @@ export interface ValtrackOptions {
 
 export const CLI = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
 
+/** A test that fails leaves its processes behind. */
+const running = new Set<ChildProcess>();
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts `valtrack` with these arguments, and nothing from the environment that would change what they mean. */
 export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: ValtrackOptions = {}): Valtrack {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VALTRACK_')));
@@ -45,8 +51,7 @@ export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: Valt
     env: { ...inherited, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
-  const killWithUs = () => child.kill('SIGKILL');
-  process.once('exit', killWithUs);
+  running.add(child);
   if (stdin !== null) child.stdin.end(stdin);
 
   const log: LogLine[] = [];
@@ -60,7 +65,7 @@ export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: Valt
     else said.push(text);
   });
   const exited = once(child, 'close').then(([code]) => {
-    process.off('exit', killWithUs);
+    running.delete(child);
     return code as number | null;
   });
 
@@ -91,7 +96,7 @@ export function valtrack(args: readonly string[], { env = {}, cwd, stdin }: Valt
 
 /** Runs it to its end. */
 export async function valtrackDone(args: readonly string[], options?: ValtrackOptions) {
-  const running = valtrack(args, options);
-  const code = await running.exited;
-  return { code, stdout: running.stdout(), said: running.said, log: running.log };
+  const program = valtrack(args, options);
+  const code = await program.exited;
+  return { code, stdout: program.stdout(), said: program.said, log: program.log };
 }
