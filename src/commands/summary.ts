@@ -15,7 +15,7 @@ export interface SummaryPeer {
 /** The peers of the view, for the summary. */
 export function summaryPeers(database: SqliteDatabase): Promise<SummaryPeer[]> {
   return database.all<SummaryPeer>(
-    `SELECT peer_id AS peerId, client_version AS clientVersion, num_observations AS observations,
+    `SELECT peer_id AS peerId, coalesce(client_version, '') AS clientVersion, num_observations AS observations,
             max_validator_count AS publishedCount FROM validator_tracker`,
   );
 }
