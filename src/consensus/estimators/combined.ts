@@ -1,4 +1,5 @@
 import type { Client } from '../client.ts';
+import { CLIENT_WINDOWS } from './client-windows.ts';
 import {
   type CustodyReading,
   custodyEstimate,
@@ -52,7 +53,7 @@ export function combinedEstimate(input: CombinedInput): CombinedEstimate {
   if (input.subscribesToAll) flags.push('subscribe-all');
   if (input.custodyGroupCount === NUMBER_OF_CUSTODY_GROUPS) flags.push('supernode');
   if (input.subnets !== null && estimate.high === null) flags.push('saturated');
-  if (input.client === 'unknown') flags.push('unknown-client');
+  if (CLIENT_WINDOWS[input.client] === undefined) flags.push('unknown-client');
   if (conflict) flags.push('custody-conflict');
   if (input.observations < FEW_OBSERVATIONS) flags.push('few-observations');
   return { ...estimate, presence: presenceOf(estimate, custody), ...stakeOf(estimate, custody), flags };

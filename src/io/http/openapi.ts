@@ -192,6 +192,9 @@ export const OPENAPI = {
       200: answer('It does', named('Readiness')),
       503: answer('It does not; the reasons say why', named('Readiness')),
     }),
+    '/metrics': openRoute('Metrics for Prometheus', {
+      200: { description: 'Text exposition format', content: { 'text/plain': { schema: { type: 'string' } } } },
+    }),
   },
   components: {
     schemas: SCHEMAS,

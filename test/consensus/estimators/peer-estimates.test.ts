@@ -61,6 +61,7 @@ describe('the estimators, side by side', () => {
   it.each<[string, Partial<MetadataReceivedEvent>, (readonly number[])[], string[]]>([
     ['few-observations', {}, [[], []], ['few-observations']],
     ['unknown-client', { client_version: 'rust-libp2p/0.5' }, QUIET, ['unknown-client']],
+    ['a client whose window nobody knows', { client_version: 'erigon/caplin/v3' }, QUIET, ['unknown-client']],
     ['supernode', { custody_group_count: 128 }, QUIET, ['supernode']],
     ['custody-conflict', { custody_group_count: 4 }, [...QUIET, [5, 6]], ['custody-conflict']],
     [
