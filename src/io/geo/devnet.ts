@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -10,7 +11,7 @@ import { readLocation } from './read-location.ts';
 import { sameIp } from './same-ip.ts';
 
 /** Where a devnet's `network.json` says its nodes stand. */
-const places = z.object({
+const networkFile = z.object({
   nodes: z.array(
     z.object({
       multiaddrs: z.array(z.string()),
@@ -29,21 +30,30 @@ const places = z.object({
  * @throws GeoError when the file cannot be read.
  */
 export async function devnetLocator(path: string, logger: Logger): Promise<GeoLocator> {
-  const file = await openChangingFile(path, readPlaces, logger);
+  const file = await openChangingFile(path, readTable, logger);
   return {
     name: 'devnet',
     parts: ['place', 'network'],
     attributions: [],
     maxAgeMs: null,
-    version: () => file.version(),
-    locate: async (ip) => file.content.get(ip) ?? NOWHERE,
+    async version() {
+      await file.version();
+      return file.content.digest;
+    },
+    locate: async (ip) => file.content.places.get(ip) ?? NOWHERE,
     close: async () => {},
   };
 }
 
-async function readPlaces(path: string): Promise<ReadonlyMap<string, Location>> {
-  const { nodes } = places.parse(JSON.parse(await readFile(path, 'utf8')));
-  return new Map(
+interface Table {
+  readonly places: ReadonlyMap<string, Location>;
+  /** A devnet writes its file often, and rarely because a node stands elsewhere. */
+  readonly digest: string;
+}
+
+async function readTable(path: string): Promise<Table> {
+  const { nodes } = networkFile.parse(JSON.parse(await readFile(path, 'utf8')));
+  const places = new Map(
     nodes.flatMap((node) => {
       const name = KNOWN_NETWORKS.get(Number(String(node.asn).replace(/^AS/, '')))?.name;
       const location = readLocation({ ...node, as_name: name });
@@ -51,4 +61,9 @@ async function readPlaces(path: string): Promise<ReadonlyMap<string, Location>> 
       return [...ips].map((ip): [string, Location] => [sameIp(ip as string), location]);
     }),
   );
+  const digest = createHash('sha256')
+    .update(JSON.stringify([...places]))
+    .digest('hex')
+    .slice(0, 16);
+  return { places, digest };
 }

@@ -57,12 +57,17 @@ describe("a devnet's table", () => {
       expect((await lastValueFrom(chain.locate(ip))).location).toEqual(NOWHERE);
   });
 
-  it('is read again when the devnet has changed it', async () => {
-    await writeFile(path, JSON.stringify({ nodes: NODES.slice(0, 1) }));
+  it('is read again when the devnet has changed it, and is new when a node stands elsewhere', async () => {
+    const write = async (nodes: readonly object[], timeSec: number) => {
+      await writeFile(path, JSON.stringify({ nodes }));
+      await utimes(path, timeSec, timeSec);
+    };
+    await write(NODES.slice(0, 1), 2_000_000_000);
     const locator = await devnetLocator(path, silent);
     const before = await locator.version();
-    await writeFile(path, JSON.stringify({ nodes: NODES }));
-    await utimes(path, 2_000_000_000, 2_000_000_000);
+    await write([{ ...NODES[0], long_lived_subnets: [1, 2] }], 2_000_000_001);
+    expect(await locator.version()).toBe(before);
+    await write(NODES, 2_000_000_002);
     expect(await locator.version()).not.toBe(before);
     expect((await locator.locate('127.1.2.4', NEVER_ABORTED)).place?.country).toBe('US');
   });
