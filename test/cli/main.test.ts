@@ -65,8 +65,8 @@ describe('--help and --version', () => {
 
 describe('wrong use', () => {
   it.each([
-    [[], 'name a command: run, sentry, consumer, devnet, replay'],
-    [['runn'], 'there is no command "runn"; the commands are run, sentry, consumer, devnet, replay'],
+    [[], `name a command: ${COMMANDS.join(', ')}`],
+    [['runn'], `there is no command "runn"; the commands are ${COMMANDS.join(', ')}`],
     [['run', '--nods', '3'], /^there is no option --nods; run has --config, --log-level, .*--nodes, /],
     [['run', '-x'], /^there is no option -x; run has /],
     [['run', '--no-network'], /^there is no option --no-network; /],
@@ -75,6 +75,8 @@ describe('wrong use', () => {
     [['run', '--config', 'a', '--config', 'b'], '--config is given more than once'],
     [['run', 'extra'], 'run has no use for "extra"; "valtrack run --help" shows what it takes'],
     [['replay'], 'replay needs a file, or - for standard input'],
+    [['probe'], 'probe needs an enr: record or a multiaddr'],
+    [['enr'], 'enr needs an enr: record'],
     [['replay', 'notes.txt'], 'notes.txt is no recording; allowed are .csv .ndjson .log .parquet -'],
     [['run', '--network', 'goerli'], /^--network must be one of mainnet, .*, not "goerli"$/],
     [['consumer', '--network', 'goerli'], /^--network must be one of mainnet, .*, not "goerli"$/],

@@ -42,6 +42,29 @@ const numbers = (key: keyof Options, from: number, to: number | null, fallback: 
   default: fallback,
 });
 
+const yesOrNo = (key: keyof Options, fallback: unknown): Case => ({
+  key,
+  good: [
+    ['true', true],
+    ['false', false],
+    ['true', true],
+  ],
+  bad: ['maybe', '', '2'],
+  allowed: 'one of true, false',
+  default: fallback,
+});
+const durations = (key: keyof Options): Case => ({
+  key,
+  good: [
+    ['90s', 90_000],
+    ['1.5h', 5_400_000],
+    ['500ms', 500],
+  ],
+  bad: ['90', 's', '-5s', '0s', '5 parsecs', '25d'],
+  allowed: '90s, 15m or 2h',
+  default: undefined,
+});
+
 /** The contract's table, in the form of a test: every option has a row. */
 const CASES: Readonly<Record<OptionName, Case>> = {
   'log-level': {
@@ -98,24 +121,36 @@ const CASES: Readonly<Record<OptionName, Case>> = {
     default: undefined,
   },
   port: numbers('port', 0, 65_535, undefined),
-  for: {
-    key: 'forMs',
-    good: [
-      ['90s', 90_000],
-      ['1.5h', 5_400_000],
-      ['500ms', 500],
-    ],
-    bad: ['90', 's', '-5s', '0s', '5 parsecs', '25d'],
-    allowed: '90s, 15m or 2h',
-    default: undefined,
-  },
+  faults: yesOrNo('faults', undefined),
+  'fork-at': numbers('forkAt', 11, null, undefined),
+  'blob-fork-at': numbers('blobForkAt', 11, null, undefined),
+  dwell: durations('dwellMs'),
+  contact: texts('contact', undefined),
+  'opt-out': texts('optOut', undefined),
+  'allow-private': yesOrNo('allowPrivate', false),
+  json: yesOrNo('json', false),
+  for: durations('forMs'),
 };
 
 const NAMES = Object.keys(CASES) as OptionName[];
-const PROGRAMS = COMMANDS.filter((command) => command !== 'replay');
+/** Given without a value on the command line. */
+const SWITCHES = NAMES.filter((name) => OPTIONS[name].isSwitch === true);
+const WITH_VALUE = NAMES.filter((name) => !SWITCHES.includes(name));
 
-function commandOf(name: OptionName): Command {
-  return PROGRAMS.find((command) => OPTIONS[name].commands?.includes(command) ?? true) as Command;
+/** A command with what has to stand beside it. */
+const CALLS: Readonly<Record<Command, readonly string[]>> = {
+  run: ['run'],
+  sentry: ['sentry'],
+  consumer: ['consumer'],
+  devnet: ['devnet'],
+  probe: ['probe', 'enr:-x'],
+  enr: ['enr', 'enr:-x'],
+  replay: ['replay', 'a.csv'],
+};
+
+/** A command that has the option. */
+function callWith(name: OptionName): readonly string[] {
+  return CALLS[COMMANDS.find((command) => OPTIONS[name].commands?.includes(command) ?? true) as Command];
 }
 
 function variableOf(name: string): string {
@@ -154,24 +189,37 @@ describe('every option', () => {
     ];
     const env = { [variableOf(name)]: variable };
     const file = await fileWith(`${name}: ${JSON.stringify(entry)}\n`);
-    const command = commandOf(name);
-    expect((await read([command, `--${name}`, flag], env, file))[key]).toEqual(fromFlag);
-    expect((await read([command], env, file))[key]).toEqual(fromVariable);
-    expect((await read([command], {}, file))[key]).toEqual(fromFile);
-    expect((await read([command]))[key]).toEqual(fallback);
+    const call = callWith(name);
+    const given = SWITCHES.includes(name) ? [`--${name}`] : [`--${name}`, flag];
+    expect((await read([...call, ...given], env, file))[key]).toEqual(fromFlag);
+    expect((await read(call, env, file))[key]).toEqual(fromVariable);
+    expect((await read(call, {}, file))[key]).toEqual(fromFile);
+    expect((await read(call))[key]).toEqual(fallback);
   });
 
-  it.each(NAMES)('--%s works before and after the command, with a space and with =', async (name) => {
+  it.each(WITH_VALUE)('--%s works before and after the command, with a space and with =', async (name) => {
     const { key, good } = CASES[name];
     const [text, value] = good[0] as [string, unknown];
-    const command = commandOf(name);
+    const call = callWith(name);
     for (const args of [
-      [command, `--${name}`, text],
-      [command, `--${name}=${text}`],
-      [`--${name}`, text, command],
-      [`--${name}=${text}`, command],
+      [...call, `--${name}`, text],
+      [...call, `--${name}=${text}`],
+      [`--${name}`, text, ...call],
+      [`--${name}=${text}`, ...call],
     ]) {
       expect((await read(args))[key], args.join(' ')).toEqual(value);
+    }
+  });
+
+  it.each(SWITCHES)('--%s works before and after the command, and swallows nothing', async (name) => {
+    const call = callWith(name);
+    for (const args of [
+      [...call, `--${name}`],
+      [`--${name}`, ...call],
+      [call[0] as string, `--${name}`, ...call.slice(1)],
+    ]) {
+      expect((await read(args))[CASES[name].key], args.join(' ')).toBe(true);
+      expect((await parseCommandLine(args))?.positional).toEqual(call.slice(1));
     }
   });
 
@@ -179,16 +227,16 @@ describe('every option', () => {
     '--%s refuses wrong values wherever they stand, naming the place and what is allowed',
     async (name) => {
       const { bad, allowed } = CASES[name];
-      const command = commandOf(name);
+      const call = callWith(name);
       for (const text of bad) {
         const file = await fileWith(`${name}: ${JSON.stringify(text)}\n`);
-        const attempts: [string, Promise<Options>][] = [
-          [`--${name} `, read([command, `--${name}=${text}`])],
-          [`${variableOf(name)} `, read([command], { [variableOf(name)]: text })],
-          [`config file ${file}: ${name} `, read([command], {}, file)],
+        const attempts: [place: string, attempt: () => Promise<Options>][] = [
+          [`${variableOf(name)} `, () => read(call, { [variableOf(name)]: text })],
+          [`config file ${file}: ${name} `, () => read(call, {}, file)],
         ];
+        if (!SWITCHES.includes(name)) attempts.push([`--${name} `, () => read([...call, `--${name}=${text}`])]);
         for (const [place, attempt] of attempts) {
-          const error = await attempt.then(
+          const error = await attempt().then(
             () => null,
             (reason: unknown) => reason,
           );
@@ -202,20 +250,21 @@ describe('every option', () => {
     },
   );
 
-  it.each(NAMES)('--%s without a value is refused', async (name) => {
-    await expect(parseCommandLine([commandOf(name), `--${name}`])).rejects.toThrow(
+  it.each(WITH_VALUE)('--%s without a value is refused', async (name) => {
+    await expect(parseCommandLine([...callWith(name), `--${name}`])).rejects.toThrow(
       new UsageError(`--${name} needs a value`),
     );
   });
 
   it.each(NAMES)('--%s is refused by commands that have no use for it', async (name) => {
     const owners = OPTIONS[name].commands ?? COMMANDS;
-    for (const command of PROGRAMS.filter((candidate) => !owners.includes(candidate))) {
+    const given = SWITCHES.includes(name) ? [`--${name}`] : [`--${name}`, '1'];
+    for (const command of COMMANDS.filter((candidate) => !owners.includes(candidate))) {
       for (const args of [
-        [command, `--${name}`, '1'],
-        [`--${name}`, '1', command],
+        [...CALLS[command], ...given],
+        [...given, ...CALLS[command]],
       ]) {
-        await expect(parseCommandLine(args)).rejects.toThrow(
+        await expect(parseCommandLine(args), args.join(' ')).rejects.toThrow(
           new UsageError(`--${name} is not an option of ${command}; it belongs to ${owners.join(', ')}`),
         );
       }
