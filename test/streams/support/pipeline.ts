@@ -4,6 +4,7 @@ import { networkClock } from '../../../src/consensus/clock.ts';
 import { decodeEvent, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/consensus/events.ts';
 import { type Failure, type Outcome, success } from '../../../src/consensus/failure.ts';
 import type { NodeRecord } from '../../../src/consensus/node-record.ts';
+import { NOBODY } from '../../../src/consensus/opt-out.ts';
 import { dial } from '../../../src/streams/dial.ts';
 import { discovery } from '../../../src/streams/discovery.ts';
 import { epochTick } from '../../../src/streams/epoch-tick.ts';
@@ -124,7 +125,7 @@ export function startPipeline(world: World): Pipeline {
     source: { clock, crawlerId: 'test', crawlerLocation: 'here', nextEventId: () => `e:${eventIds++}` },
     limits,
     record: { batchMs: 20, batchSize: 100, scheduler },
-    optOut: { covers: () => false },
+    optOut: NOBODY,
     crawlEveryEpochs: world.crawlEveryEpochs ?? 4,
     ownPeerId: 'ourselves',
     restored: world.restored ?? [],
