@@ -14,6 +14,7 @@ import { type Coverage, createFrontier } from './frontier.ts';
 import type { Discovery } from './ports/discovery.ts';
 import type { EventLog, LogEntry } from './ports/event-log.ts';
 import { type RecordOptions, record } from './record.ts';
+import { createTellers, SILENT_IN_A_ROW } from './tellers.ts';
 
 export interface CrawlPorts {
   readonly heard$: Discovery['heard$'];
@@ -108,6 +109,8 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   const isOurs = ({ eth2 }: NodeRecord) => eth2 !== null && acceptedDigests(network, epoch).has(eth2.forkDigest);
   const frontier = createFrontier({ maxNodes: limits.peers, isOurs });
   const problems = new Subject<CrawlProblem>();
+  /** Those who told of others, by their records. */
+  const tellers = createTellers();
   const admission = createAdmission({
     network,
     optOut: options.optOut,
@@ -116,10 +119,22 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     isKnown: (peerId) => registry.get(peerId) !== undefined,
   });
 
+  /** Gives a node to the frontier, and remembers who told of it when it will be asked. */
+  function take(node: NodeRecord, teller: string | undefined): boolean {
+    let isAsked = false;
+    const taken = frontier.add(node, (record) => {
+      const verdict = admission.mayAsk(record);
+      isAsked = verdict === 'yes';
+      return verdict;
+    });
+    if (taken && isAsked && teller !== undefined) tellers.told(teller, node.nodeId);
+    return taken;
+  }
+
   /** Gives records to the frontier, and holds those that are news until `settle`. */
-  function meet(met: readonly NodeRecord[]): News {
+  function meet(met: readonly NodeRecord[], teller?: string): News {
     const arrivals = met.flatMap((node): Arrival[] => {
-      if (node.peerId === ownPeerId || admission.declines(node) || !frontier.add(node, admission.mayAsk)) return [];
+      if (node.peerId === ownPeerId || admission.declines(node) || !take(node, teller)) return [];
       if (!isOurs(node) || announcing.has(node.enr) || !registry.wants(node.peerId, node.sequence)) return [];
       const { admitted, addresses, problem } = admission.judge(node);
       if (problem !== null) problems.next({ peerId: node.peerId, failure: problem });
@@ -143,10 +158,16 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   /** Names a node that floods us with others. */
   function judgeAnswer({ target, answer }: DiscoveryAnswer, droppedBefore: number): void {
     const dropped = frontier.dropped - droppedBefore;
-    if (!answer.ok || dropped < CROWDED_ANSWER) return;
-    const decoded = decodeNodeRecord(target.enr);
+    if (answer.ok && dropped >= CROWDED_ANSWER) {
+      blame(target.enr, `${dropped} of ${answer.value.records.length} nodes it told of are at crowded places`);
+    }
+    const inventor = tellers.heard(target.nodeId, answer.ok);
+    if (inventor !== null) blame(inventor, `none of ${SILENT_IN_A_ROW} nodes that it alone told of has answered`);
+  }
+
+  function blame(enr: string, detail: string): void {
+    const decoded = decodeNodeRecord(enr);
     if (!decoded.ok) return;
-    const detail = `${dropped} of ${answer.value.records.length} nodes it told of are at crowded places`;
     problems.next({ peerId: decoded.value.peerId, failure: failureOf('resolve', 'resource_limited', detail) });
   }
 
@@ -155,7 +176,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     discovery,
     map((answered) => {
       const droppedBefore = frontier.dropped;
-      const news = meet(answered.answer.ok ? answered.answer.value.records : []);
+      const news = meet(answered.answer.ok ? answered.answer.value.records : [], answered.target.enr);
       judgeAnswer(answered, droppedBefore);
       return { answered, ...news };
     }),
@@ -213,6 +234,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
       // A round without anybody to ask ends at once, and then says itself when the next one is.
       nextRoundEpoch = begun + options.crawlEveryEpochs;
       admission.beginRound();
+      tellers.beginRound();
       frontier.startRound(seeds(), scheduler.now());
     },
     stats: () => ({ asking: crawlSlots.taken, waitingToAsk: frontier.waiting, lastRound, heardDropped }),

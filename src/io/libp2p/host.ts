@@ -1,5 +1,4 @@
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
-import { noise } from '@chainsafe/libp2p-noise';
 import { quic } from '@chainsafe/libp2p-quic';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { type Identify, identify } from '@libp2p/identify';
@@ -21,6 +20,7 @@ import { serve } from '../reqresp/server.ts';
 import { causeOfGoodbye, failureOf } from './failure-of.ts';
 import { listeningGossip } from './gossip.ts';
 import { createLink } from './link.ts';
+import { tellingNoise } from './security.ts';
 import { createSubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions {
@@ -73,7 +73,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen] },
     // QUIC goes through native code; TCP is what every node has.
     transports: [quic(), tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [tellingNoise()],
     streamMuxers: [yamux(), mplex()],
     nodeInfo: { userAgent: options.agent },
     connectionManager: {

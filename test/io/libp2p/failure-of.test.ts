@@ -144,6 +144,17 @@ describe('the stage of a failed dial', () => {
   });
 });
 
+describe('an error of the security handshake', () => {
+  it.each([
+    ['read ECONNRESET', { stage: 'dial', cause: 'reset' }],
+    ['unexpected end of input', { stage: 'dial', cause: 'eof' }],
+    ['in the noise handshake: read ECONNRESET', { stage: 'security', cause: 'noise_failed' }],
+    ['protocol selection failed', { stage: 'security', cause: 'noise_failed' }],
+  ])('that says "%s" belongs to what had begun', (message, expected) => {
+    expect(failureOf('dial', named('EncryptionFailedError', { message }))).toMatchObject(expected);
+  });
+});
+
 describe('a goodbye', () => {
   it.each([
     [1n, 'eof'],
