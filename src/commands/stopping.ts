@@ -1,3 +1,5 @@
+import { timer } from 'rxjs';
+
 /** The user does not want to wait. */
 const EXIT_FORCED = 130;
 /**
@@ -20,11 +22,16 @@ export interface StopSignals {
  */
 export function listenForSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<string>();
-  let firstMs: number | null = null;
+  let heard = false;
+  let forces = false;
   const onSignal = (signal: string) => {
-    const nowMs = performance.now();
-    firstMs ??= nowMs;
-    if (nowMs - firstMs < SAME_MS) return resolve(signal);
+    if (!heard) {
+      heard = true;
+      resolve(signal);
+      // The immediate lets signals through that came in time and had to wait for a busy event loop.
+      timer(SAME_MS).subscribe(() => setImmediate(() => (forces = true)));
+    }
+    if (!forces) return;
     process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
     process.exit(EXIT_FORCED);
   };
