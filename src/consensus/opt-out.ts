@@ -1,4 +1,6 @@
 import ipaddr from 'ipaddr.js';
+import { ipOfMultiaddr } from './address-policy.ts';
+import { decodeNodeRecord } from './node-record.ts';
 
 /**
  * Operators who asked to be left alone: peer ids, node ids, IP addresses and networks that are never contacted, and of which nothing is
@@ -39,6 +41,24 @@ export function parseOptOut(text: string): ParsedOptOut {
     (nodeId !== null && ids.has(nodeId)) ||
     ips.some((ip) => ranges.some((range) => contains(range, ip)));
   return { ok: true, value: { covers, size: ids.size + ranges.length } };
+}
+
+/** Whether the list covers a peer of which these multiaddrs and perhaps a record are known. */
+export function coversPeer(
+  optOut: OptOut,
+  peer: { readonly peerId: string; readonly enr: string | null; readonly addresses: readonly string[] },
+): boolean {
+  // Verifying the records of all known peers takes seconds.
+  if (optOut.size === 0) return false;
+  const decoded = peer.enr === null ? null : decodeNodeRecord(peer.enr);
+  const record = decoded?.ok ? decoded.value : null;
+  const claimed = [...(record?.addresses ?? []), ...(record?.udp ?? [])].map(({ ip }) => ip);
+  const reached = peer.addresses.flatMap((address) => ipOfMultiaddr(address) ?? []);
+  return optOut.covers({
+    peerId: record?.peerId ?? peer.peerId,
+    nodeId: record?.nodeId ?? null,
+    ips: [...claimed, ...reached],
+  });
 }
 
 function rangeOf(entry: string): Range | null {

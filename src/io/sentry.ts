@@ -18,7 +18,7 @@ import type { Status } from '../consensus/containers.ts';
 import { eventIds } from '../consensus/event-id.ts';
 import { createFinalityView } from '../consensus/finality.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
-import type { OptOut } from '../consensus/opt-out.ts';
+import { coversPeer, type OptOut } from '../consensus/opt-out.ts';
 import { dial } from '../streams/dial.ts';
 import { discovery } from '../streams/discovery.ts';
 import { epochTick } from '../streams/epoch-tick.ts';
@@ -146,7 +146,12 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   const privateKey = await loadIdentity(dataDir);
   const peers = sqlitePeerStore(database);
   const sameNetwork = await bindToNetwork(database, network);
-  const restored = (await peers.load()).map((peer) => (sameNetwork ? peer : strangerAgain(peer)));
+  const known = await peers.load();
+  const declined = new Set(known.filter((peer) => coversPeer(options.optOut, peer)).map(({ peerId }) => peerId));
+  if (declined.size > 0) await peers.save([], [...declined]);
+  const restored = known
+    .filter(({ peerId }) => !declined.has(peerId))
+    .map((peer) => (sameNetwork ? peer : strangerAgain(peer)));
 
   const host = await startHost({
     privateKey,
@@ -165,7 +170,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     record: ownRecord(privateKey, network, epochNow(), Date.now(), endpoint),
     bindIp: listenIp,
     udpPort,
-    bootnodes: network.bootnodes,
+    bootnodes: network.bootnodes.filter((enr) => !coversPeer(options.optOut, { peerId: '', enr, addresses: [] })),
     logger,
   });
 

@@ -98,9 +98,12 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   const { network, source, limits, scheduler, ownPeerId } = options;
   const crawlSlots = createSlots(limits.crawlers);
   const heardSlots = createSlots(limits.heard);
-  const bootnodes = network.bootnodes.flatMap(targetOf);
   /** Records whose announcement is on its way to the log: met again meanwhile, they are not announced twice. */
   const announcing = new Set<string>();
+  /** The peers of those records: not in the registry yet, but they have their place. */
+  const arriving = new Set<string>();
+  /** Records of which something wrong has been said. */
+  const named = new Set<string>();
   let heardDropped = 0;
   let nextRoundEpoch = Number.NEGATIVE_INFINITY;
   let epoch = source.clock.epochAt(scheduler.now());
@@ -116,8 +119,9 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     optOut: options.optOut,
     entries: limits.entriesPerPlace,
     asked: limits.askedPerPlace,
-    isKnown: (peerId) => registry.get(peerId) !== undefined,
+    isKnown: (peerId) => registry.get(peerId) !== undefined || arriving.has(peerId),
   });
+  const bootnodes = network.bootnodes.flatMap(targetOf);
 
   /** Gives a node to the frontier, and remembers who told of it when it will be asked. */
   function take(node: NodeRecord, teller: string | undefined): boolean {
@@ -137,9 +141,10 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
       if (node.peerId === ownPeerId || admission.declines(node) || !take(node, teller)) return [];
       if (!isOurs(node) || announcing.has(node.enr) || !registry.wants(node.peerId, node.sequence)) return [];
       const { admitted, addresses, problem } = admission.judge(node);
-      if (problem !== null) problems.next({ peerId: node.peerId, failure: problem });
+      if (problem !== null) nameOnce(node, problem);
       if (!admitted) return [];
       announcing.add(node.enr);
+      arriving.add(node.peerId);
       return [{ node, addresses }];
     });
     const nowMs = scheduler.now();
@@ -151,8 +156,17 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     for (const { node, addresses } of arrivals) {
       const { peerId, enr, sequence: enrSequence } = node;
       announcing.delete(enr);
+      arriving.delete(peerId);
       if (failure === null) registry.send(peerId, { type: 'discovered', enr, enrSequence, addresses, nowMs });
     }
+  }
+
+  /** A crowded node is met again and again, and what is wrong with it stays the same. */
+  function nameOnce({ peerId, enr }: NodeRecord, failure: Failure): void {
+    if (named.has(enr)) return;
+    if (named.size >= limits.peers) named.clear();
+    named.add(enr);
+    problems.next({ peerId, failure });
   }
 
   /** Names a node that floods us with others. */
@@ -215,6 +229,11 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     }),
   );
 
+  function targetOf(enr: string): DiscoveryTarget[] {
+    const decoded = decodeNodeRecord(enr);
+    return decoded.ok && !admission.declines(decoded.value) ? [{ nodeId: decoded.value.nodeId, enr }] : [];
+  }
+
   function seeds(): DiscoveryTarget[] {
     const known: DiscoveryTarget[] = [];
     for (const { enr, failures } of registry.records()) {
@@ -239,9 +258,4 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     },
     stats: () => ({ asking: crawlSlots.taken, waitingToAsk: frontier.waiting, lastRound, heardDropped }),
   };
-}
-
-function targetOf(enr: string): DiscoveryTarget[] {
-  const decoded = decodeNodeRecord(enr);
-  return decoded.ok ? [{ nodeId: decoded.value.nodeId, enr }] : [];
 }

@@ -114,6 +114,8 @@ function listenAddress(
 ): string | null {
   if (direction === 'outbound') return null;
   const ours = listenAddresses
+    // Behind a relay the address is the relay's.
+    .filter((claimed) => !claimed.includes('/p2p-circuit'))
     .map((claimed) => claimed.replace(/\/p2p\/.*$/, ''))
     .filter((claimed) => {
       const ip = ipOfMultiaddr(claimed);

@@ -3,6 +3,7 @@ import { addressesToDial, type PeerEffect, type PeerMessage, type PeerState } fr
 import { createRegistry, type Registry, type RegistryCounts } from '../actors/registry.ts';
 import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../consensus/address-policy.ts';
 import { type Failure, failure } from '../consensus/failure.ts';
+import { coversPeer } from '../consensus/opt-out.ts';
 import { type CrawlLimits, type CrawlOptions, type CrawlPorts, type CrawlStats, crawl } from './crawl.ts';
 import type { DiscoveryStage } from './discovery.ts';
 import { observedEntry } from './events-of.ts';
@@ -22,6 +23,7 @@ import {
   type Stage,
   type VisitFailure,
   type VisitOutcome,
+  visitFailed,
   visitSucceeded,
 } from './visit.ts';
 import { createVisitLedger, type OverdueVisit } from './visit-ledger.ts';
@@ -178,6 +180,10 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
 
   function adopt(link: PeerLink): ConnectedVisit | null {
     const { peerId } = link;
+    if (declines(peerId, link.address)) {
+      link.hangUp(GOODBYE.clientShutdown);
+      return null;
+    }
     if (!inboundSlots.tryTake()) {
       turnedAway++;
       link.hangUp(GOODBYE.tooManyPeers);
@@ -195,12 +201,24 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     return { peerId, lease, enr: registry.get(peerId)?.enr ?? null, link };
   }
 
+  /** Who asked to be left alone may still dial us. */
+  function declines(peerId: string, address: string, enr = registry.get(peerId)?.enr ?? null): boolean {
+    return coversPeer(options.optOut, { peerId, enr, addresses: [address] });
+  }
+
+  /** Nothing is kept of a peer whose record, found only now, says that it asked to be left alone. */
+  function kept(outcome: VisitOutcome<Observation>): VisitOutcome<Observation> {
+    if (!outcome.ok || !declines(outcome.value.peerId, outcome.value.address, outcome.value.enr)) return outcome;
+    return visitFailed(outcome.value, failure('record', 'gated', 'asked to be left alone'));
+  }
+
   const visits$ = merge(dialed$, adopted$).pipe(
     through(stages.handshake),
     tap(({ ok, value }) => ok && ledger.holds(value) && send(value.peerId, { type: 'handshaken' })),
     through(stages.gossipProbe),
     // An answer to a visit that was given up is late, and not worth an event.
     filter(({ value }) => ledger.answered(value)),
+    map(kept),
     map((outcome): Finished => ({ outcome, entries: outcome.ok ? [observedEntry(outcome.value, source)] : [] })),
     record(ports.log, options.record),
     map(({ item: { outcome }, failure: notRecorded }) =>

@@ -61,6 +61,7 @@ const messages: Record<string, PeerMessage> = {
   'new record': discovered(),
   due: { type: 'due' },
   dialed: { type: 'dialed', nowMs: NOW_MS },
+  postponed: { type: 'postponed', untilMs: NOW_MS + 1_000 },
   handshaken: { type: 'handshaken' },
   observed: { type: 'observed', nowMs: NOW_MS, epoch: 10, agent: null },
   reset: failed('reset'),
@@ -77,6 +78,7 @@ same record   =            =            =            =            =            =
 new record    ~            ~            ~            ~            ~            ~            known        known        =
 due           dialing      =            =            =            dialing      dialing      dialing      dialing      =
 dialed        =            handshaking  =            =            =            =            =            =            =
+postponed     =            backing-off  =            =            =            =            =            =            =
 handshaken    =            =            probing      =            =            =            =            =            =
 observed      =            resting      resting      resting      =            =            =            =            =
 reset         =            backing-off  backing-off  backing-off  =            =            =            =            =
@@ -118,6 +120,7 @@ describe('peerTransition', () => {
       'handshaken',
       'inbound',
       'observed',
+      'postponed',
       'tick',
     ]);
   });
@@ -226,6 +229,14 @@ describe('peerTransition', () => {
     expect(state).toMatchObject({ phase: { name, untilMs }, failures: 1, lastFailure: { cause }, addresses: [A] });
     // Alive but full: the next tick makes it due again.
     if (untilMs === null) expect(dueAtMs(peerTransition(state, tick(11)).state)).toBe(11 * EPOCH_MS + 1_000);
+  });
+
+  it('waits until the moment it is postponed to, and nothing is held against it', () => {
+    const dialing = peer({ phase: { name: 'dialing' } });
+    const { state } = peerTransition(dialing, { type: 'postponed', untilMs: NOW_MS + 1_000 });
+    expect(state).toEqual({ ...dialing, phase: { name: 'backing-off', untilMs: NOW_MS + 1_000 } });
+    expect(dueAtMs(state)).toBe(NOW_MS + 1_000);
+    expect(peerTransition(state, { type: 'due' }).state).toEqual(dialing);
   });
 
   it('waits twice as long after each failure in a row', () => {

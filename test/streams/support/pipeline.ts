@@ -4,7 +4,7 @@ import { networkClock } from '../../../src/consensus/clock.ts';
 import { decodeEvent, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/consensus/events.ts';
 import { type Failure, type Outcome, success } from '../../../src/consensus/failure.ts';
 import type { NodeRecord } from '../../../src/consensus/node-record.ts';
-import { NOBODY } from '../../../src/consensus/opt-out.ts';
+import { NOBODY, type OptOut } from '../../../src/consensus/opt-out.ts';
 import { dial } from '../../../src/streams/dial.ts';
 import { discovery } from '../../../src/streams/discovery.ts';
 import { epochTick } from '../../../src/streams/epoch-tick.ts';
@@ -49,6 +49,7 @@ export interface World {
   readonly bootnodes?: readonly string[];
   readonly crawlEveryEpochs?: number;
   readonly restored?: readonly PeerState[];
+  readonly optOut?: OptOut;
   /** The other side of each dial. */
   readonly dialed?: (peerId: string, addresses: readonly string[]) => Observable<Outcome<PeerLink>>;
   readonly neighbours?: (enr: string) => Observable<Outcome<NeighbourAnswer>>;
@@ -125,7 +126,7 @@ export function startPipeline(world: World): Pipeline {
     source: { clock, crawlerId: 'test', crawlerLocation: 'here', nextEventId: () => `e:${eventIds++}` },
     limits,
     record: { batchMs: 20, batchSize: 100, scheduler },
-    optOut: NOBODY,
+    optOut: world.optOut ?? NOBODY,
     crawlEveryEpochs: world.crawlEveryEpochs ?? 4,
     ownPeerId: 'ourselves',
     restored: world.restored ?? [],
