@@ -82,6 +82,7 @@ export function locating(
         provisional: located.filter(({ provisional }) => provisional.length > 0).length,
       };
     };
+    const locate = (ip: string) => chain.locate(ip).pipe(map((located) => ({ ip, ...located })));
     const untilNextRound = (): ObservableInput<unknown> => {
       if (taken > 0) return timer(0, scheduler);
       // A wake during the rest counts, and that no more can come is none.
@@ -90,8 +91,8 @@ export function locating(
     };
 
     return defer(take).pipe(
-      mergeMap((ips) => from(ips), 1),
-      mergeMap((ip) => chain.locate(ip).pipe(map((located) => ({ ip, ...located }))), concurrency),
+      concatMap((ips) => from(ips)),
+      mergeMap(locate, concurrency),
       batches({ ...SAVE, scheduler }),
       concatMap(save),
       defaultIfEmpty(NOTHING),
