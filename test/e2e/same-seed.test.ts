@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import type { DevnetFile, DevnetNode } from '../../src/devnet/network-file.ts';
@@ -15,6 +14,7 @@ import {
   subscriptionTruth,
   type Validator,
 } from './support/stored.ts';
+import { everythingTaken } from './support/stream.ts';
 import { type LogLine, type Valtrack, valtrack } from './support/valtrack.ts';
 
 /** The whole program on a network whose truth is known: once in one process, once as three with a real nats-server. */
@@ -123,17 +123,6 @@ async function crawlOverNats({ networkPath }: ForkedDevnet, dataDir: string) {
   } finally {
     await nats.dispose();
   }
-}
-
-/** Resolves when the consumer has acknowledged the last message: a stream of interest retention then holds none. */
-async function everythingTaken(url: string): Promise<void> {
-  const connection = await connect({ servers: url });
-  const streams = (await connection.jetstreamManager()).streams;
-  await vi.waitFor(async () => expect((await streams.info('EVENTS')).state.messages).toBe(0), {
-    timeout: 20_000,
-    interval: 100,
-  });
-  await connection.close();
 }
 
 function truthOf(result: Result): Map<string, { node: DevnetNode; longLived: string[] }> {

@@ -4,6 +4,7 @@ import { openSqlite } from '../../src/io/sqlite.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { figuresFromParquet, rowCounts } from './support/stored.ts';
+import { everythingTaken } from './support/stream.ts';
 import { valtrack } from './support/valtrack.ts';
 
 const NODES = 8;
@@ -52,6 +53,7 @@ it('a sentry crawls on while NATS is away, and publishes what waited on disk onc
       { timeout: 30_000, interval: 200 },
     );
     expect(await sentry.stop()).toBe(0);
+    await everythingTaken(nats.url);
     expect(await consumer.stop()).toBe(0);
     const [published] = /[\d,]+(?= events were published)/.exec(sentry.stdout()) ?? [];
     const [observations, announcements] = await Promise.all([

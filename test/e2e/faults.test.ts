@@ -1,0 +1,90 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { firstValueFrom, timer } from 'rxjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
+import { FAULT_NAMES, FAULTS, type Fault } from '../../src/devnet/faults.ts';
+import { REACHES } from '../../src/devnet/kinds.ts';
+import type { DevnetNode } from '../../src/devnet/network-file.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { type CrawledDevnet, crawlDevnet } from './support/crawled-devnet.ts';
+import { epochStartMs, isNamed, type NodeWatch, watchNodes } from './support/watch-nodes.ts';
+
+/** A crawl of a devnet with every client, every way of being reached and every fault. `bench/devnet-faults.ts` is larger. */
+
+const NODES = 80;
+const SLOT_MS = 500;
+/** The devnet begins in epoch 10; everybody is found by the end of epoch 11. */
+const WHOLE_EPOCHS = [12, 13] as const;
+const LATE_MS = 2_000;
+const MAX_HEAP_GROWTH_BYTES = 24e6;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+function heapBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+let crawled: CrawledDevnet;
+let watch: NodeWatch;
+const heapAtEpoch = new Map<number, number>();
+
+beforeAll(async () => {
+  folder = await tempDir();
+  crawled = await crawlDevnet({ nodes: NODES, seed: 1, slotMs: SLOT_MS, faults: true, dir: folder.path });
+  watch = watchNodes(crawled, (epoch) => heapAtEpoch.set(epoch, heapBytes()));
+  const endMs = epochStartMs(crawled.devnet.network, WHOLE_EPOCHS[1] + 1) + LATE_MS;
+  await firstValueFrom(timer(Math.max(0, endMs - Date.now())));
+}, 120_000);
+afterAll(async () => {
+  watch.stop();
+  await crawled.stop();
+  await folder.remove();
+});
+
+const nodes = (suits: (node: DevnetNode) => boolean) => crawled.devnet.network.nodes.filter(suits);
+const isHonest = ({ behaviour }: DevnetNode) => behaviour === 'honest';
+const described = ({ client, reach, traits, peer_id }: DevnetNode) =>
+  [client, reach, ...traits, peer_id, ...watch.failuresOf(peer_id)].join(' ');
+const unobserved = (some: readonly DevnetNode[], epoch: number) =>
+  some.filter(({ peer_id }) => !watch.observedIn(epoch).has(peer_id)).map(described);
+
+describe('a crawl of nodes of every kind', () => {
+  it.each(REACHES)('observes each honest node in each epoch: %s', (reach) => {
+    const reached = nodes((node) => isHonest(node) && node.reach === reach);
+    expect(reached).not.toEqual([]);
+    for (const epoch of WHOLE_EPOCHS) expect(unobserved(reached, epoch), `epoch ${epoch}`).toEqual([]);
+  });
+
+  it.each(CLIENT_NAMES)('observes %s, and finds nothing wrong with it', (client) => {
+    const honest = nodes((node) => isHonest(node) && node.client === client);
+    expect(honest).not.toEqual([]);
+    expect(honest.filter(({ peer_id }) => watch.failuresOf(peer_id).size > 0).map(described)).toEqual([]);
+  });
+
+  it.each(FAULT_NAMES)('names %s', (fault) => {
+    const faulty = nodes(({ behaviour }) => behaviour === fault);
+    expect(faulty).not.toEqual([]);
+    expect(faulty.filter((node) => !isNamed(node, watch.failuresOf(node.peer_id))).map(described)).toEqual([]);
+    const isObserved = ({ peer_id }: DevnetNode) => WHOLE_EPOCHS.some((epoch) => watch.observedIn(epoch).has(peer_id));
+    const observable = FAULTS[fault satisfies Fault].observable;
+    if (observable !== 'maybe') expect(faulty.map(isObserved)).toEqual(faulty.map(() => observable === 'yes'));
+  });
+
+  it('reaches those that can be reached in one way only in that way', () => {
+    const seen = (reach: string) =>
+      watch.observations.filter(({ peerId }) => nodes((node) => node.reach === reach && node.peer_id === peerId)[0]);
+    expect(new Set(seen('quic-only').map(({ transport }) => transport))).toEqual(new Set(['quic']));
+    expect(new Set(seen('nat').map(({ direction }) => direction))).toEqual(new Set(['inbound']));
+    expect(seen('ipv6-only').every(({ address }) => address.startsWith('/ip6/::1/'))).toBe(true);
+  });
+
+  it('goes on, with as much memory as before', () => {
+    expect(watch.broken).toEqual([]);
+    expect(watch.epoch).toBe(WHOLE_EPOCHS[1] + 1);
+    const [before = 0, after = 0] = [WHOLE_EPOCHS[0], WHOLE_EPOCHS[1] + 1].map((epoch) => heapAtEpoch.get(epoch));
+    expect(after - before).toBeLessThan(MAX_HEAP_GROWTH_BYTES);
+  });
+});

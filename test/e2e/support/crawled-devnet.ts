@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { NOBODY } from '../../../src/consensus/opt-out.ts';
+import type { DevnetOptions } from '../../../src/devnet/devnet.ts';
+import { type ForkedDevnet, forkDevnet } from '../../../src/devnet/fork.ts';
+import { embeddedEventLog } from '../../../src/io/event-log/embedded.ts';
+import { createLogger } from '../../../src/io/logger.ts';
+import { devnetNetwork, readDevnetFile } from '../../../src/io/network-file.ts';
+import { type SentryProgram, startSentry } from '../../../src/io/sentry.ts';
+import { openSentryDatabase } from '../../../src/io/sentry-database.ts';
+import type { EventLog } from '../../../src/streams/ports/event-log.ts';
+
+export interface CrawledDevnet {
+  readonly devnet: ForkedDevnet;
+  readonly sentry: SentryProgram;
+  readonly log: EventLog;
+  stop(): Promise<void>;
+}
+
+/** The durable consumer of the log, for those who want to read it. */
+export const READER = 'reader';
+
+/** A devnet in a process of its own, and a sentry in this one that crawls it. Nothing but what is in `dir` is left. */
+export async function crawlDevnet(options: DevnetOptions & { readonly dir: string }): Promise<CrawledDevnet> {
+  const logger = createLogger({ level: 'error', format: 'json' });
+  const started = new AsyncDisposableStack();
+  try {
+    const devnet = await forkDevnet(options, logger);
+    started.defer(() => devnet.stop());
+    const dataDir = join(options.dir, 'data');
+    const database = await openSentryDatabase(dataDir);
+    started.defer(() => database.close());
+    const log = await embeddedEventLog(database, { logger, durables: [READER] });
+    started.defer(() => log.close());
+    const sentry = await startSentry({
+      network: devnetNetwork(await readDevnetFile(devnet.networkPath)),
+      dataDir,
+      database,
+      log,
+      crawlerId: 'test',
+      crawlerLocation: 'here',
+      listenIp: '127.0.0.1',
+      port: 0,
+      agent: 'valtrack/test',
+      logger,
+      optOut: NOBODY,
+    });
+    started.defer(() => sentry.stop());
+    return { devnet, sentry, log, stop: () => started.disposeAsync() };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}
