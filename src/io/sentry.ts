@@ -76,6 +76,7 @@ export interface SentryProgram {
   readonly failed$: Observable<never>;
   readonly depths: StageDepths;
   readonly peerId: string;
+  /** Our record as it is now: it follows the forks. */
   readonly enr: string;
   readonly addresses: readonly string[];
   stats(): SentryStats;
@@ -278,7 +279,9 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     failed$: happenings.pipe(ignoreElements(), mergeWith(NEVER)),
     depths,
     peerId: host.peerId,
-    enr: discv5.record.encodeTxt(),
+    get enr() {
+      return discv5.record.encodeTxt();
+    },
     addresses: host.addresses,
     stats: crawler.stats,
     stop: async () => {
