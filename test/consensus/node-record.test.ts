@@ -268,6 +268,33 @@ describe('a text that is not a record', () => {
   });
 });
 
+describe('entries of the wrong length', () => {
+  const LENGTHS = { attnets: 8, eth2: 16, ip: 4, ip6: 16, nfd: 4 };
+
+  it.each(Object.entries(LENGTHS))('of %s are named, and count as missing', (key, length) => {
+    for (const wrong of [0, length - 1, length + 1]) {
+      expect(recordOf(enrWith({ [key]: new Uint8Array(wrong) }))).toMatchObject({
+        malformed: [key],
+        attnets: null,
+        eth2: null,
+        nextForkDigest: null,
+        addresses: [],
+      });
+    }
+    expect(recordOf(enrWith({ [key]: new Uint8Array(length) })).malformed).toEqual([]);
+  });
+
+  it('are all named', () => {
+    const entries = Object.keys(LENGTHS).map((key): [string, Uint8Array] => [key, new Uint8Array(5)]);
+    expect(recordOf(enrWith(Object.fromEntries(entries))).malformed.toSorted()).toEqual(Object.keys(LENGTHS));
+  });
+
+  it('are none in a record without them, and none in longer syncnets, which some clients write', () => {
+    expect(recordOf(enrWith({})).malformed).toEqual([]);
+    expect(recordOf(enrWith({ syncnets: new Uint8Array(8) })).malformed).toEqual([]);
+  });
+});
+
 describe('a record that came in parts', () => {
   /** As discv5 hands them over: without the bytes that were signed. */
   const inParts = (enr: string) => {

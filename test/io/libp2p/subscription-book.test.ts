@@ -89,4 +89,26 @@ describe('the subscription book', () => {
     expect(kept.length).toBeGreaterThanOrEqual(4_000);
     expect(kept.length).toBeLessThanOrEqual(4_096);
   });
+
+  it('says how much it left out', () => {
+    const book = setUp();
+    book.open('a');
+    const heard: SubscriptionRpc[] = [];
+    book.of('a').subscribe((rpc) => heard.push(rpc));
+    for (const count of [4_000, 100, 50]) book.heard('a', said(...Array.from({ length: count }, () => 'x')));
+    expect(heard.map(({ changes, dropped }) => [changes.length, dropped])).toEqual([
+      [4_000, 0],
+      [96, 4],
+      [0, 50],
+    ]);
+  });
+
+  it('cuts a topic that is longer than any', () => {
+    const book = setUp();
+    book.open('a');
+    const heard: SubscriptionRpc[] = [];
+    book.of('a').subscribe((rpc) => heard.push(rpc));
+    book.heard('a', said('x'.repeat(100_000)));
+    expect(topicsOf(heard)).toEqual([['x'.repeat(128)]]);
+  });
 });
