@@ -157,10 +157,13 @@ describe('startConsumer', () => {
     const stuck = await start({ log, scheduler: time.scheduler });
     await stuck.database.writer.exec('ALTER TABLE log_positions RENAME TO log_positions_away');
     await log.append(observations(10, 'run'));
+    await vi.waitFor(async () => {
+      await time.advance(200);
+      expect(stuck.problems()).toEqual([expect.stringContaining('log_positions')]);
+    });
     const closed = stuck.close();
     await time.advance(10_000);
     await closed;
-    expect(stuck.problems()).toEqual([expect.stringContaining('log_positions')]);
     expect(log.unacknowledged).toBe(10);
 
     const tracker = await openTracker(folder.path);
