@@ -38,6 +38,35 @@ function networkOf(knows: Record<string, readonly NodeRecord[]>, answerMs = 10):
 
 const full = new EventLogFullError('the log is full');
 
+describe('a node that makes up others', () => {
+  const ghosts = Array.from({ length: 20 }, (_, index) => nodeRecord(`ghost ${index}`));
+  const blamed = ({ happenings }: Pipeline) =>
+    happenings
+      .flatMap((happening) => (happening.type === 'failed' ? [happening.failure] : []))
+      .filter(({ failure }) => failure.stage === 'resolve');
+
+  it('is named once, when none of many has answered', () => {
+    const pipeline = start({ bootnodes: [FIRST], neighbours: networkOf({ [FIRST]: ghosts }) });
+    pipeline.runTo(10_000);
+    const liar = decodeNodeRecord(FIRST);
+    if (!liar.ok) throw new Error('a bootnode that cannot be read');
+    expect(blamed(pipeline)).toMatchObject([
+      { peerId: liar.value.peerId, failure: { stage: 'resolve', cause: 'resource_limited' } },
+    ]);
+  });
+
+  it('is not one that told of somebody who answers', () => {
+    const real = nodeRecord('real');
+    const pipeline = start({
+      bootnodes: [FIRST],
+      neighbours: networkOf({ [FIRST]: [real, ...ghosts], 'enr:real': [] }),
+    });
+    pipeline.runTo(10_000);
+    expect(rounds(pipeline)).toMatchObject([{ silent: ghosts.length }]);
+    expect(blamed(pipeline)).toEqual([]);
+  });
+});
+
 describe('a crawl round', () => {
   it('asks every node once, announces those of our network, and says what it covered', () => {
     const asked: string[] = [];
