@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Discv5 } from '@chainsafe/discv5';
 import { ENR, SignableENR } from '@chainsafe/enr';
 import { generateKeyPair } from '@libp2p/crypto/keys';
+import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -34,12 +35,14 @@ afterAll(async () => {
   await dir.remove();
 });
 
-async function anAdapter(bootnodes: readonly string[]): Promise<Discv5Adapter> {
+async function anAdapter(bootnodes: readonly string[], { tellsAddress = true } = {}): Promise<Discv5Adapter> {
   const privateKey = await generateKeyPair('secp256k1');
   const record = SignableENR.createFromPrivateKey(privateKey);
   const udpPort = await freeUdpPort('127.0.0.1');
-  record.ip = '127.0.0.1';
-  record.udp = udpPort;
+  if (tellsAddress) {
+    record.ip = '127.0.0.1';
+    record.udp = udpPort;
+  }
   return await startDiscv5({ privateKey, record, bindIp: '127.0.0.1', udpPort, bootnodes, logger });
 }
 
@@ -107,6 +110,33 @@ describe('the neighbours of a node', () => {
       .unsubscribe();
     await firstValueFrom(adapter.neighbours(node?.enr ?? ''));
     expect(answers).toEqual([]);
+  });
+});
+
+describe('the record of a peer', () => {
+  it('is found by its peer id, in our table or by asking around', async () => {
+    const asked = devnet.network.nodes.slice(0, 6);
+    for (const { peer_id: peerId, enr } of asked) {
+      expect(await firstValueFrom(adapter.find(peerId)), peerId).toBe(enr);
+    }
+  });
+
+  it('is known of one behind a NAT that has opened a session with us', async () => {
+    const listener = await anAdapter([]);
+    const caller = await anAdapter([], { tellsAddress: false });
+    const record = caller.record.encodeTxt();
+    expect(ENR.decodeTxt(record).ip).toBeUndefined();
+    await firstValueFrom(caller.neighbours(listener.record.encodeTxt()));
+    expect(await firstValueFrom(listener.find(ENR.decodeTxt(record).peerId.toString()))).toBe(record);
+    await Promise.all([caller.stop(), listener.stop()]);
+  });
+
+  it.each([
+    ['another key than secp256k1', async () => peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()],
+    ['text that is no peer id', async () => 'nobody'],
+    ['nobody we can hear of', async () => peerIdFromPrivateKey(await generateKeyPair('secp256k1')).toString()],
+  ])('is none of %s', async (_, peerId) => {
+    expect(await firstValueFrom(adapter.find(await peerId()))).toBeNull();
   });
 });
 
