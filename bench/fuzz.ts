@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { type Corpus, keep, readCorpus, writeCorpus } from '../test/fuzz/corpus.ts';
 import type { FuzzTarget } from '../test/fuzz/target.ts';
@@ -30,7 +32,21 @@ const corpora = new Map<string, Corpus>();
 for (const { name } of targets) corpora.set(name, await readCorpus(name));
 const inputs = new Map<string, number>(targets.map(({ name }) => [name, 0]));
 let found = 0;
-let rssAfterWarmUp = 0;
+let afterWarmUp: Memory | null = null;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+interface Memory {
+  readonly heapMb: number;
+  readonly rssMb: number;
+}
+
+function memory(): Memory {
+  collectGarbage();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heapMb: Math.round((heapUsed + external) / 1e6), rssMb: Math.round(rss / 1e6) };
+}
 
 process.on('unhandledRejection', (error) => fail('a rejection that nobody handles', String(error)));
 
@@ -57,9 +73,7 @@ let rounds = 0;
 while (performance.now() - startedMs < durationMs) {
   for (const target of targets) await round(target, firstSeed + rounds);
   rounds++;
-  if (rssAfterWarmUp === 0 && performance.now() - startedMs > WARM_UP_PART * durationMs) {
-    rssAfterWarmUp = process.memoryUsage().rss;
-  }
+  if (afterWarmUp === null && performance.now() - startedMs > WARM_UP_PART * durationMs) afterWarmUp = memory();
 }
 
 for (const { name } of targets) {
@@ -68,9 +82,12 @@ for (const { name } of targets) {
   if (values.keep) await writeCorpus(name, corpus);
 }
 const total = [...inputs.values()].reduce((sum, count) => sum + count, 0);
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
+const atEnd = memory();
 console.log(
   `${total} inputs in ${rounds} rounds, seeds ${firstSeed} to ${firstSeed + rounds - 1}: nothing thrown, no promise ` +
-    `broken; ${found} inputs better than what was kept; RSS ${megabytes(rssAfterWarmUp)} MB after the warm-up, ` +
-    `${megabytes(process.memoryUsage().rss)} MB at the end`,
+    `broken; ${found} inputs better than what was kept`,
+);
+console.log(
+  `heap ${afterWarmUp?.heapMb} MB after the warm-up, ${atEnd.heapMb} MB at the end; ` +
+    `RSS ${afterWarmUp?.rssMb} MB after the warm-up, ${atEnd.rssMb} MB at the end`,
 );
