@@ -109,14 +109,13 @@ function causeOf(thrown: unknown, depth: number): Cause {
     return FURTHEST_FIRST.find((cause) => causes.includes(cause)) ?? causes[0] ?? 'unknown';
   }
   const code = 'code' in thrown && typeof thrown.code === 'string' ? BY_CODE.get(thrown.code) : undefined;
-  return code ?? endBeforeSecurity(thrown) ?? BY_NAME.get(thrown.name) ?? causeOf(thrown.cause, depth + 1);
+  return code ?? resetBeforeSecurity(thrown) ?? BY_NAME.get(thrown.name) ?? causeOf(thrown.cause, depth + 1);
 }
 
-/** A connection that ends before noise was agreed on has failed as a connection. */
-function endBeforeSecurity({ name, message }: Error): Cause | undefined {
-  if (name !== 'EncryptionFailedError' || message.startsWith(IN_NOISE)) return undefined;
-  if (/ECONNRESET|EPIPE/.test(message)) return 'reset';
-  return /unexpected end of input/.test(message) ? 'eof' : undefined;
+/** A connection that is reset before noise was agreed on has failed as a connection. */
+function resetBeforeSecurity({ name, message }: Error): Cause | undefined {
+  const before = name === 'EncryptionFailedError' && !message.startsWith(IN_NOISE);
+  return before && /ECONNRESET|EPIPE/.test(message) ? 'reset' : undefined;
 }
 
 /** What a Goodbye reason means (phase0/p2p-interface.md "Goodbye", and the codes above 128 that clients use). */

@@ -147,7 +147,7 @@ describe('the stage of a failed dial', () => {
 describe('an error of the security handshake', () => {
   it.each([
     ['read ECONNRESET', { stage: 'dial', cause: 'reset' }],
-    ['unexpected end of input', { stage: 'dial', cause: 'eof' }],
+    ['unexpected end of input', { stage: 'security', cause: 'noise_failed' }],
     ['in the noise handshake: read ECONNRESET', { stage: 'security', cause: 'noise_failed' }],
     ['protocol selection failed', { stage: 'security', cause: 'noise_failed' }],
   ])('that says "%s" belongs to what had begun', (message, expected) => {
