@@ -1,4 +1,5 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
+import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { asyncScheduler, firstValueFrom, of } from 'rxjs';
 import { networkClock } from '../consensus/clock.ts';
@@ -37,6 +38,7 @@ export function probeTarget(text: string): ProbeTarget {
   try {
     if (address === undefined || peerId === undefined) throw new Error('no peer id');
     multiaddr(text.trim());
+    peerIdFromString(peerId);
     return { peerId, enr: null, addresses: [address] };
   } catch {
     throw new ProbeTargetError(

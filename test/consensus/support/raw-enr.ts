@@ -20,13 +20,13 @@ function head(base: number, length: number): Buffer {
   return Buffer.concat([Buffer.of(base + 55 + size.length), size]);
 }
 
-/** Reads a list of byte strings, as real records are. */
+/** Reads a list of byte strings, as real records are; of a list within it, the bytes. */
 export function decodeFlatList(bytes: Buffer): Buffer[] {
   const outer = sizeAt(bytes, 0, 0xc0);
   const items: Buffer[] = [];
   for (let at = outer.start; at < outer.start + outer.length; ) {
     const first = bytes[at] ?? 0;
-    const { start, length } = first < 0x80 ? { start: at, length: 1 } : sizeAt(bytes, at, 0x80);
+    const { start, length } = first < 0x80 ? { start: at, length: 1 } : sizeAt(bytes, at, first < 0xc0 ? 0x80 : 0xc0);
     items.push(bytes.subarray(start, start + length));
     at = start + length;
   }
