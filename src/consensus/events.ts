@@ -95,6 +95,16 @@ const observationFields = {
   /** Sync-committee subnets it was subscribed to. */
   subscribed_syncnets: z.array(z.int()).max(MAX_SUBNETS).nullish(),
   data_column_topics: optionalInt,
+  /** Those of the subscribed attestation subnets that it had not left again when the observation ended. */
+  current_subnets: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(ATTESTATION_SUBNET_COUNT - 1),
+    )
+    .max(ATTESTATION_SUBNET_COUNT)
+    .nullish(),
   /** What was asked for and not obtained: `identify`, `status`, `metadata`, `subscriptions`. */
   missing: z.array(text).max(16).nullish(),
 };

@@ -66,6 +66,7 @@ export function observedEntry(observation: Observation, source: EventSource): Lo
     transport: observation.transport,
     subscribed_syncnets: [...observation.subscribedSyncnets],
     data_column_topics: observation.dataColumns,
+    ...(observation.currentSubnets === null ? {} : { current_subnets: [...observation.currentSubnets] }),
     missing: observation.missing.map(({ stage }) => stage),
   };
   return entry(METADATA_RECEIVED, event.event_id ?? '', encodeEvent({ subject: METADATA_RECEIVED, event }));

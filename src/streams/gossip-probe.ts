@@ -44,6 +44,8 @@ export interface GossipProbeOptions extends StageLimits {
 interface Picture {
   readonly helloMs: number | null;
   readonly subnets: ReadonlySet<number>;
+  /** Attestation topics it has not left again, with their subnets; around a fork a subnet has two. */
+  readonly current: ReadonlyMap<string, number>;
   readonly syncnets: ReadonlySet<number>;
   readonly dataColumns: ReadonlySet<number>;
   /** A subnet topic that cannot be, if one was named. */
@@ -56,6 +58,7 @@ interface Picture {
 const BLANK: Picture = {
   helloMs: null,
   subnets: new Set(),
+  current: new Map(),
   syncnets: new Set(),
   dataColumns: new Set(),
   oddTopic: null,
@@ -117,20 +120,35 @@ const SUBNET_TOPIC = /beacon_attestation|sync_committee|data_column_sidecar/;
 
 function add(picture: Picture, rpc: SubscriptionRpc, accepted: ReadonlySet<string>): Picture {
   const subnets = new Set(picture.subnets);
+  const current = new Map(picture.current);
   const syncnets = new Set(picture.syncnets);
   const dataColumns = new Set(picture.dataColumns);
   let { oddTopic, oddDigest } = picture;
   for (const { topic, subscribe } of rpc.changes) {
-    if (!subscribe) continue;
+    if (!subscribe) {
+      current.delete(topic);
+      continue;
+    }
     const parsed = parseTopic(topic);
     if (parsed === null) oddTopic ??= SUBNET_TOPIC.test(topic) ? topic : null;
     else if (!accepted.has(parsed.digest)) oddDigest ??= parsed.kind === 'attestation' ? parsed.digest : null;
-    else if (parsed.kind === 'attestation') subnets.add(parsed.subnet);
-    else if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
+    else if (parsed.kind === 'attestation') {
+      subnets.add(parsed.subnet);
+      current.set(topic, parsed.subnet);
+    } else if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
     else if (parsed.kind === 'data-column') dataColumns.add(parsed.subnet);
   }
   const dropped = picture.dropped + (rpc.dropped ?? 0);
-  return { helloMs: picture.helloMs ?? rpc.atMs, subnets, syncnets, dataColumns, oddTopic, oddDigest, dropped };
+  return {
+    helloMs: picture.helloMs ?? rpc.atMs,
+    subnets,
+    current,
+    syncnets,
+    dataColumns,
+    oddTopic,
+    oddDigest,
+    dropped,
+  };
 }
 
 /** What was wrong with what the peer said of its topics. The rest of it counts all the same. */
@@ -173,6 +191,7 @@ function conclude(
     transport: link.transport,
     address: listenAddress ?? reachableAddress(link),
     subscribedSubnets: silent ? null : ascending(picture.subnets),
+    currentSubnets: silent ? null : ascending(new Set(picture.current.values())),
     subscribedSyncnets: ascending(picture.syncnets),
     dataColumns: picture.dataColumns.size,
     // Not the hello's time: under load it is read long after it was composed, and the interval must contain that moment.

@@ -45,6 +45,10 @@ export interface Observation extends Omit<GreetedVisit, 'link' | 'listenAddress'
   readonly address: string;
   /** Distinct attestation subnets subscribed to at any time during the interval, ascending; `null` when no hello came. */
   readonly subscribedSubnets: readonly number[] | null;
+  /**
+   * Those of them that it had not left again at the end: however late its words arrive, they were all true at one moment.
+   */
+  readonly currentSubnets: readonly number[] | null;
   /** Sync-committee subnets, likewise. */
   readonly subscribedSyncnets: readonly number[];
   /** Number of distinct data-column topics. */

@@ -22,6 +22,7 @@ const observation: Observation = {
   transport: 'tcp',
   address: '/ip4/10.0.0.1/tcp/9000',
   subscribedSubnets: [3, 9],
+  currentSubnets: [3],
   subscribedSyncnets: [1],
   dataColumns: 8,
   // In the last slot of epoch 2; it ends in epoch 3.
@@ -59,6 +60,7 @@ describe('observedEntry', () => {
       transport: 'tcp',
       subscribed_syncnets: [1],
       data_column_topics: 8,
+      current_subnets: [3],
       missing: [],
     });
   });
@@ -72,6 +74,7 @@ describe('observedEntry', () => {
         status: null,
         metaData: null,
         subscribedSubnets: null,
+        currentSubnets: null,
         missing: [failure('status', 'timeout'), failure('metadata', 'eof'), failure('subscriptions', 'timeout')],
       },
       source,

@@ -123,6 +123,7 @@ describe('gossipProbe', () => {
       transport: 'tcp',
       address: '/ip4/10.0.0.1/tcp/9000',
       subscribedSubnets: [3, 9, 63],
+      currentSubnets: [3, 9, 63],
       subscribedSyncnets: [],
       dataColumns: 0,
       observedFromMs: 0,
@@ -165,7 +166,19 @@ describe('gossipProbe', () => {
       behaviour: ({ hot }) => ({ subscriptions$: hot('-a--b', { a: hello(1, [7, 8]), b: hello(4, [7], false) }) }),
     });
     expect(probing.atMs).toBe(4 + SETTLE_MS);
-    expect(observed(probing).subscribedSubnets).toEqual([7, 8]);
+    expect(observed(probing)).toMatchObject({ subscribedSubnets: [7, 8], currentSubnets: [8] });
+  });
+
+  it('takes a subnet for left only when it is left under every digest, as around a fork', () => {
+    const rpc = (atMs: number, subscribe: boolean, ...digests: string[]): SubscriptionRpc => {
+      return { atMs, changes: digests.map((digest) => ({ topic: topic('beacon_attestation_7', digest), subscribe })) };
+    };
+    const [a, b] = [rpc(1, true, DIGEST, OTHER_DIGEST), rpc(4, false, DIGEST)];
+    const probing = probe({
+      behaviour: ({ hot }) => ({ subscriptions$: hot('-a--b', { a, b }) }),
+      changed: { acceptedDigests: () => new Set([DIGEST, OTHER_DIGEST]) },
+    });
+    expect(observed(probing)).toMatchObject({ subscribedSubnets: [7], currentSubnets: [7] });
   });
 
   it('tells sync-committee subnets and data columns apart from attestation subnets', () => {

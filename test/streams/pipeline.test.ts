@@ -549,6 +549,7 @@ describe('an experiment', () => {
                 address: link.address,
                 problems: [],
                 subscribedSubnets: [42],
+                currentSubnets: [42],
                 subscribedSyncnets: [],
                 dataColumns: 0,
                 observedFromMs: scheduler.now(),

@@ -23,7 +23,7 @@ export function subnetLook(event: MetadataReceivedEvent, model: EstimatorModel |
   if (event.missing?.includes('subscriptions')) return null;
   const longLived = longLivedSubnets(event);
   if (longLived === null) return null;
-  const subscribed = new Set(event.subscribed_subnets);
+  const subscribed = new Set(event.current_subnets ?? event.subscribed_subnets);
   if (subscribed.size === 0 && longLived.length > 0) return null;
   return {
     atMs: event.timestamp,
@@ -46,13 +46,17 @@ function longLivedSubnets({ metadata, enr }: MetadataReceivedEvent): readonly nu
   return record.ok ? record.value.attnets : null;
 }
 
-/** By the observer's own slot if it says one, else by the clock. An observation longer than an epoch is none. */
+/**
+ * By the observer's own slot if it says one, else by the clock. What a node was subscribed to at the end is of one slot, whatever came
+ * late. An observation longer than an epoch is none.
+ */
 function slotsOf(
-  { slot, timestamp, observed_from, observed_to }: MetadataReceivedEvent,
+  { slot, timestamp, observed_from, observed_to, current_subnets }: MetadataReceivedEvent,
   { slotAt, rules }: EstimatorModel,
 ): SubnetLook['slots'] {
   const from = slot ?? slotAt(observed_from ?? timestamp);
   const lasted = slotAt(observed_to ?? observed_from ?? timestamp) - slotAt(observed_from ?? observed_to ?? timestamp);
   if (from < 0 || lasted < 0 || lasted > rules.slotsPerEpoch) return null;
-  return { from, to: from + lasted };
+  const to = from + lasted;
+  return { from: Array.isArray(current_subnets) ? to : from, to };
 }

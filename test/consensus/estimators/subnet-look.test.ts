@@ -24,6 +24,20 @@ describe('subnetLook', () => {
     });
   });
 
+  it('takes what the node was subscribed to at the end, in the slot of the end', () => {
+    const times = { observed_from: SLOT_START_MS + 11_000, observed_to: SLOT_START_MS + 13_000 };
+    const event = observation({
+      slot: SLOT,
+      ...times,
+      subscribed_subnets: [11, 12, 5, 6],
+      current_subnets: [11, 12, 6],
+    });
+    expect(subnetLook(event, model)).toMatchObject({
+      slots: { from: SLOT + 1, to: SLOT + 1 },
+      subscribed: new Set([11, 12, 6]),
+    });
+  });
+
   it('takes the slot from the time where the event has none, as from the Go sentry', () => {
     const event = observation({ timestamp: SLOT_START_MS + 11_999 });
     expect(subnetLook(event, model)?.slots).toEqual({ from: SLOT, to: SLOT });
