@@ -9,7 +9,10 @@ import { openTracker } from '../src/io/tracker/database.ts';
 /**
  * Runs the program on a devnet of its own and holds every estimate against the truth.
  *
- *     node bench/devnet-accuracy.ts [--nodes 100] [--epochs 60] [--slot-ms 250] [--seed 1]
+ *     node bench/devnet-accuracy.ts [--nodes 100] [--epochs 60] [--slot-ms 250] [--seed 1] [--faults]
+ *
+ * With `--faults` the devnet has nodes of every kind. Those that subscribe to all subnets and keep all custody groups tell nothing about
+ * their validators, and are counted apart.
  *
  * Prints the two figures that count: how far the sum over the network is from the truth (at most 10 %), and how many nodes have the
  * truth inside their 90 % interval (at least 85 %).
@@ -23,6 +26,7 @@ const NODES = argument('nodes', 100);
 const EPOCHS = argument('epochs', 60);
 const SLOT_MS = argument('slot-ms', 250);
 const SEED = argument('seed', 1);
+const FAULTS = process.argv.includes('--faults');
 const SLOTS_PER_EPOCH = 32;
 const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const METHODS = ['published', 'legacy', 'subnets', 'custody', 'combined'];
@@ -50,7 +54,15 @@ interface Estimated {
 
 async function crawl(dir: string, dataDir: string): Promise<void> {
   const seconds = Math.ceil((EPOCHS * SLOTS_PER_EPOCH * SLOT_MS) / 1_000);
-  const options = { nodes: NODES, seed: SEED, 'slot-ms': SLOT_MS, dir, 'data-dir': dataDir, 'http-port': 0 };
+  const options = {
+    nodes: NODES,
+    seed: SEED,
+    'slot-ms': SLOT_MS,
+    dir,
+    'data-dir': dataDir,
+    'http-port': 0,
+    faults: FAULTS,
+  };
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const command = [CLI, 'run', '--network', 'devnet', '--for', `${seconds}s`, '--log-level', 'warn', ...flags];
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -78,11 +90,15 @@ try {
 
   const honest = nodes.filter(({ behaviour }) => behaviour === 'honest');
   const byPeer = new Map(rows.map((row) => [row.peer_id, row]));
-  const truth = honest.reduce((sum, { validators }) => sum + validators, 0);
+  let [truth, untold, untoldNodes] = [0, 0, 0];
   let [covered, stakeCovered, observed, estimated, observations] = [0, 0, 0, 0, 0];
   console.log('client      validators  estimate    90 % interval  cgc   stake  looks  flags');
   for (const node of [...honest].sort((a, b) => a.validators - b.validators)) {
     const row = byPeer.get(node.peer_id);
+    const isTold = row === undefined || row.validators_estimate !== null || row.validators_low > 0;
+    truth += isTold ? node.validators : 0;
+    untold += isTold ? 0 : node.validators;
+    untoldNodes += isTold ? 0 : 1;
     if (row === undefined) {
       console.log(`${node.client.padEnd(10)}  ${pad(node.validators, 10)}  never observed`);
       continue;
@@ -114,9 +130,10 @@ try {
   for (const method of METHODS) {
     const sum = sums.find((row) => row.method === method);
     console.log(
-      `${method.padEnd(9)}  ${pad(sum?.total.toFixed(0), 7)} of ${truth} validators, from ${sum?.nodes} nodes`,
+      `${method.padEnd(9)}  ${pad(sum?.total.toFixed(0), 7)} of ${truth + untold} validators, from ${sum?.nodes} nodes`,
     );
   }
+  if (untoldNodes > 0) console.log(`${untold} validators are behind ${untoldNodes} nodes that tell nothing about them`);
   console.log(`sum of combined over the network: ${percent(Math.abs(estimated - truth) / truth)} from the truth`);
   console.log(`nodes with the truth inside their 90 % interval: ${percent(covered / observed)}`);
   console.log(`nodes with their stake inside its bounds: ${percent(stakeCovered / observed)}`);
