@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { filter, map, Subscription } from 'rxjs';
 import type { Network } from '../consensus/network.ts';
 import type { Logger } from '../io/logger.ts';
@@ -43,6 +44,7 @@ export async function startCrawl(
     crawlerId: options.crawlerId,
     crawlerLocation: options.crawlerLocation,
     listenIp,
+    listenIp6: options.listenIp === undefined && network.isPublic && hasIp6() ? '::' : undefined,
     port,
     agent: agentOf(options),
     optOut: await readOptOut(options.optOut),
@@ -82,6 +84,14 @@ export async function startCrawl(
     }),
     checks: [writing.check, async () => quiet(network, Date.now() - lastObservedMs)],
   };
+}
+
+/** Whether this machine has an IPv6 address that others can reach. */
+function hasIp6(): boolean {
+  const addresses = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
+  return addresses.some(
+    ({ family, internal, address }) => family === 'IPv6' && !internal && !address.startsWith('fe80'),
+  );
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {

@@ -151,7 +151,7 @@ export const OPTIONS = {
   }),
   'listen-ip': spec<string>({
     describe: 'Address discv5 and libp2p listen on',
-    defaultText: '0.0.0.0; on a devnet 127.0.0.1',
+    defaultText: '0.0.0.0, and :: where there is IPv6; on a devnet 127.0.0.1',
     read: ipAddress,
     commands: CRAWLING,
   }),

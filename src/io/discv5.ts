@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { Discv5 } from '@chainsafe/discv5';
+import { type BindAddrs, Discv5 } from '@chainsafe/discv5';
 import { ENR, getV4Crypto, type SignableENR } from '@chainsafe/enr';
 import type { PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
@@ -16,6 +16,8 @@ export interface Discv5Options {
   readonly privateKey: PrivateKey;
   readonly record: SignableENR;
   readonly bindIp: string;
+  /** An IPv6 address to listen on besides, when `bindIp` is of IPv4. */
+  readonly bindIp6?: string | undefined;
   readonly udpPort: number;
   readonly bootnodes: readonly string[];
   readonly logger: Logger;
@@ -37,12 +39,12 @@ const MAX_SESSIONS = 10_000;
 
 /** Starts the discv5 side of the crawler. */
 export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter> {
-  const { privateKey, record, bindIp, udpPort, bootnodes, logger } = options;
-  const bind = multiaddr(`/ip${bindIp.includes(':') ? 6 : 4}/${bindIp}/udp/${udpPort}`);
+  const { privateKey, record, bindIp, bindIp6, udpPort, bootnodes, logger } = options;
+  const bindAddrs = bindAddresses(bindIp, bindIp6, udpPort);
   const service = Discv5.create({
     enr: record,
     privateKey,
-    bindAddrs: bindIp.includes(':') ? { ip6: bind } : { ip4: bind },
+    bindAddrs,
     config: { requestTimeout: REQUEST_TIMEOUT_MS, requestRetries: 1, enrUpdate: true, lookupTimeout: 10_000 },
   });
   const heard = new Subject<NodeRecord>();
@@ -64,13 +66,30 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
     record: service.enr,
     heard$: heard,
     find: (peerId) => fromAbortable(() => findRecord(service, sessions, peerId)),
-    neighbours: (enr) =>
-      fromAbortable((signal) => readBuckets(service, enr, bindIp.includes(':') ? 'udp6' : 'udp4', signal)),
+    neighbours: (enr) => fromAbortable((signal) => readBuckets(service, enr, familiesOf(bindAddrs), signal)),
     stop: async () => {
       heard.complete();
       await service.stop();
     },
   };
+}
+
+type Family = 'udp4' | 'udp6';
+
+/** discv5 wants another port for its second socket; this is the distance that Lodestar keeps. */
+const IP6_PORT_DISTANCE = 90;
+
+function bindAddresses(ip: string, ip6: string | undefined, port: number): BindAddrs {
+  if (ip.includes(':')) return { ip6: multiaddr(`/ip6/${ip}/udp/${port}`) };
+  const ip4 = multiaddr(`/ip4/${ip}/udp/${port}`);
+  return ip6 === undefined ? { ip4 } : { ip4, ip6: multiaddr(`/ip6/${ip6}/udp/${port + IP6_PORT_DISTANCE}`) };
+}
+
+function familiesOf(bound: BindAddrs): Family[] {
+  return [
+    ...('ip4' in bound && bound.ip4 !== undefined ? ['udp4' as const] : []),
+    ...('ip6' in bound && bound.ip6 !== undefined ? ['udp6' as const] : []),
+  ];
 }
 
 /** A session's record if there is one, else a walk towards the node's id. */
@@ -111,12 +130,14 @@ function addBootnode(service: Discv5, bootnode: string, logger: Logger): void {
 async function readBuckets(
   service: Discv5,
   text: string,
-  family: 'udp4' | 'udp6',
+  families: readonly Family[],
   signal: AbortSignal,
 ): Promise<Outcome<NeighbourAnswer>> {
   const enr = decodeEnr(text);
   if (enr === null) return failed('resolve', 'bad_response', 'not a valid ENR');
-  if (enr.getLocationMultiaddr(family) === undefined) return failed('resolve', 'no_address', `no ${family} in the ENR`);
+  if (!families.some((family) => enr.getLocationMultiaddr(family) !== undefined)) {
+    return failed('resolve', 'no_address', `no ${families.join(' or ')} in the ENR`);
+  }
   const records = new Map<string, NodeRecord>();
   let requests = 0;
   try {

@@ -32,10 +32,14 @@ export function initialStatus(network: Network, epoch: number): Status {
 }
 
 export interface OwnEndpoint {
-  readonly ip: string;
+  /** `null` when only others can tell: discv5 then sets the address, and its own port, by what peers say they see. */
+  readonly ip: string | null;
   readonly udpPort: number;
   readonly tcpPort: number;
-  readonly quicPort?: number;
+  readonly quicPort?: number | undefined;
+  /** Where it listens on IPv6 besides. */
+  readonly tcp6Port?: number | undefined;
+  readonly quic6Port?: number | undefined;
 }
 
 /**
@@ -54,14 +58,20 @@ export function ownRecord(
   record.set('attnets', OWN_METADATA.attnets);
   record.set('syncnets', OWN_METADATA.syncnets);
   record.set('cgc', Uint8Array.of(OWN_CUSTODY_GROUPS));
-  if (endpoint !== null) {
-    record.ip = endpoint.ip;
-    record.udp = endpoint.udpPort;
-    record.tcp = endpoint.tcpPort;
-    if (endpoint.quicPort !== undefined && endpoint.quicPort > 0) record.quic = endpoint.quicPort;
-  }
+  if (endpoint !== null) setEndpoint(record, endpoint);
   record.seq = BigInt(startedMs);
   return record;
+}
+
+function setEndpoint(record: SignableENR, { ip, udpPort, tcpPort, quicPort, tcp6Port, quic6Port }: OwnEndpoint): void {
+  if (ip !== null) {
+    record.ip = ip;
+    record.udp = udpPort;
+  }
+  record.tcp = tcpPort;
+  record.quic = quicPort;
+  record.tcp6 = tcp6Port;
+  record.quic6 = quic6Port;
 }
 
 /** Brings a record to a later epoch. It is signed anew, under the next sequence number, only when something changes. */

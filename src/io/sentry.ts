@@ -35,7 +35,7 @@ import { loadIdentity } from './identity.ts';
 import { type Host, startHost } from './libp2p/host.ts';
 import type { Logger } from './logger.ts';
 import { bindToNetwork } from './network-binding.ts';
-import { advanceRecord, OWN_METADATA, ownRecord } from './own-record.ts';
+import { advanceRecord, OWN_METADATA, type OwnEndpoint, ownRecord } from './own-record.ts';
 import { sqlitePeerStore } from './peer-store.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 
@@ -50,6 +50,8 @@ export interface SentryProgramOptions {
   readonly crawlerLocation: string;
   /** Where discv5 and libp2p listen. */
   readonly listenIp: string;
+  /** An IPv6 address to listen on besides. */
+  readonly listenIp6?: string | undefined;
   /** UDP and TCP port; 0 picks free ones. */
   readonly port: number;
   readonly agent: string;
@@ -136,7 +138,7 @@ function limitsFor({ isPublic }: Network): SentryLimits {
 
 /** Builds the crawler from its parts and starts it. */
 export async function startSentry(options: SentryProgramOptions): Promise<SentryProgram> {
-  const { network, dataDir, database, logger, listenIp, port } = options;
+  const { network, dataDir, database, logger, listenIp, listenIp6, port } = options;
   useNativeEnrCrypto();
   const clock = networkClock(network);
   const epochNow = () => clock.epochAt(Date.now());
@@ -156,7 +158,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
 
   const host = await startHost({
     privateKey,
-    listen: listenAddresses(listenIp, port),
+    listen: [listenIp, listenIp6].flatMap((ip) => (ip === undefined ? [] : listenAddresses(ip, port))),
     agent: options.agent,
     maxConnections: MAX_CONNECTIONS,
     ownStatus,
@@ -165,11 +167,23 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     logger,
   });
   const udpPort = port === 0 ? await freeUdpPort(listenIp) : port;
-  const endpoint = network.isPublic ? null : { ip: listenIp, udpPort, ...portsOf(host) };
+  const endpoint: OwnEndpoint = {
+    ip: network.isPublic ? null : listenIp,
+    udpPort,
+    tcpPort: portOf(host, /^\/ip[46].*\/tcp\/(\d+)/) ?? port,
+    quicPort: portOf(host, /^\/ip[46].*\/udp\/(\d+)\/quic-v1/),
+    ...(listenIp6 === undefined
+      ? {}
+      : {
+          tcp6Port: portOf(host, /^\/ip6.*\/tcp\/(\d+)/),
+          quic6Port: portOf(host, /^\/ip6.*\/udp\/(\d+)\/quic-v1/),
+        }),
+  };
   const discv5 = await startDiscv5({
     privateKey,
     record: ownRecord(privateKey, network, epochNow(), Date.now(), endpoint),
     bindIp: listenIp,
+    bindIp6: listenIp6,
     udpPort,
     bootnodes: network.bootnodes.filter((enr) => !coversPeer(options.optOut, { peerId: '', enr, addresses: [] })),
     logger,
@@ -298,7 +312,8 @@ function strangerAgain(peer: PeerState): PeerState {
   return { ...newPeer(peer.peerId, peer.firstSeenMs), addresses: peer.addresses };
 }
 
-function portsOf({ addresses }: Host): { readonly tcpPort: number; readonly quicPort: number } {
-  const port = (pattern: RegExp) => Number(addresses.map((address) => pattern.exec(address)?.[1]).find(Boolean) ?? 0);
-  return { tcpPort: port(/\/tcp\/(\d+)/), quicPort: port(/\/udp\/(\d+)\/quic-v1/) };
+/** The port of the first of the host's addresses that the pattern captures one of. */
+function portOf({ addresses }: Host, pattern: RegExp): number | undefined {
+  const port = addresses.map((address) => pattern.exec(address)?.[1]).find((found) => found !== undefined);
+  return port === undefined ? undefined : Number(port);
 }

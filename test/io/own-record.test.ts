@@ -85,6 +85,19 @@ describe('our record', () => {
     });
   });
 
+  it('has the ports, so that it can be dialled once peers have told us our address', async () => {
+    const key = await generateKeyPair('secp256k1');
+    const endpoint = { ip: null, udpPort: 9_000, tcpPort: 9_000, quicPort: 9_001, tcp6Port: 9_000, quic6Port: 9_001 };
+    const record = ownRecord(key, mainnet, 450_000, STARTED_MS, endpoint);
+    expect(decoded(record.encodeTxt())).toMatchObject({ addresses: [], udp: [] });
+    // What discv5 does when enough peers have said what they see.
+    record.ip = '34.77.238.61';
+    expect(decoded(record.encodeTxt()).addresses).toEqual([
+      { transport: 'quic', family: 4, ip: '34.77.238.61', port: 9_001 },
+      { transport: 'tcp', family: 4, ip: '34.77.238.61', port: 9_000 },
+    ]);
+  });
+
   it('is the newer one after a restart', async () => {
     const key = await generateKeyPair('secp256k1');
     const [first, second] = [STARTED_MS, STARTED_MS + 1].map((startedMs) =>
