@@ -144,7 +144,9 @@ describe('forkIn', () => {
       { timeout: 15_000, interval: 10 },
     );
     const both = (...digests: string[]) => digests.toSorted().join();
-    expect([...heard]).toEqual([fulu, both(fulu, gloas), both(gloas, moreBlobs), moreBlobs]);
+    // Topics change one message at a time, additions first: in between a look may find what goes beside what comes.
+    const settled = [...heard].filter((digests) => digests !== both(fulu, gloas, moreBlobs));
+    expect(settled).toEqual([fulu, both(fulu, gloas), both(gloas, moreBlobs), moreBlobs]);
     expect([...records]).toEqual([
       `1 ${fulu}0700da7a0c00000000000000 ${gloas}`,
       `2 ${gloas}0700da7a0e00000000000000 ${moreBlobs}`,
