@@ -1,4 +1,4 @@
-import { from, mergeMap, type Observable, throwError } from 'rxjs';
+import { concatMap, from, type Observable, throwError } from 'rxjs';
 import type { EstimatorNetwork } from '../consensus/estimators/estimator-network.ts';
 import { type Consumer, startConsumer } from '../io/consumer.ts';
 import { apiKeysFrom } from '../io/http/api-keys.ts';
@@ -73,7 +73,7 @@ export async function startStore(
   return {
     consumer,
     http,
-    failed$: from(consumer.ended).pipe(mergeMap(() => throwError(() => new Error('the consumer has ended')))),
+    failed$: from(consumer.ended).pipe(concatMap(() => throwError(() => new Error('the consumer has ended')))),
     async totals() {
       const row = await reader.get<StoreTotals>(
         `SELECT count(*) AS peers, coalesce(sum(num_observations), 0) AS observations,
