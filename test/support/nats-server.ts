@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { endProcess, launchNats } from './nats-process.ts';
 import { tempDir } from './temp-dir.ts';
 
 /** A real nats-server with JetStream on a free loopback port, its files in a temporary folder. */
@@ -29,44 +27,20 @@ export async function startNatsServer({
     ...(jetstream ? ['--jetstream', '--store_dir', dir.path] : []),
     ...(login ? ['--user', login.user, '--pass', login.pass] : []),
   ];
-  let { child, port } = await launch('-1', options);
-
-  async function kill(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-  }
+  const at = (port: string) => launchNats(['--addr', '127.0.0.1', '--port', port, ...options]);
+  let { child, port } = await at('-1');
+  const kill = (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => endProcess(child, signal);
 
   return {
     port,
     url: `nats://127.0.0.1:${port}`,
     kill,
     async start() {
-      ({ child } = await launch(String(port), options));
+      ({ child } = await at(String(port)));
     },
     async dispose() {
       await kill('SIGKILL');
       await dir.remove();
     },
   };
-}
-
-/** Resolves when the server says that it is ready, with the port it says it listens on. */
-async function launch(port: string, options: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
-  const child = spawn('nats-server', ['--addr', '127.0.0.1', '--port', port, ...options], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const killWithUs = () => child.kill('SIGKILL');
-  process.once('exit', killWithUs);
-  child.once('exit', () => process.off('exit', killWithUs));
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stderr })) {
-    lines.push(line);
-    if (!line.includes('Server is ready')) continue;
-    child.stderr.resume();
-    const listening = lines.map((text) => /client connections on 127\.0\.0\.1:(\d+)/.exec(text)?.[1]).find(Boolean);
-    return { child, port: Number(listening) };
-  }
-  throw new Error(`nats-server did not start:\n${lines.join('\n')}`);
 }
