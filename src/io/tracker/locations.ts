@@ -3,8 +3,11 @@ import type { LocatedIp, LocationStore } from '../../streams/ports/location-stor
 import type { Migration, SqliteDatabase } from '../sqlite.ts';
 import type { TrackerDatabase } from './database.ts';
 
-/** Columns that say where an address is, in `locations` and, by the triggers below, in `validator_tracker`. */
-const PLACE_COLUMNS = [
+/**
+ * Columns that say where an address is, in `locations` and, by the triggers below, in `validator_tracker`, where they must not
+ * outlive the address.
+ */
+export const PLACE_COLUMNS = [
   'hostname',
   'city',
   'region',

@@ -7,6 +7,7 @@ import type { Staging } from '../parquet/staging.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { type AppliedEvents, loadAppliedEvents } from './applied-events.ts';
 import { decodeEvidence, encodeEvidence } from './estimator-state.ts';
+import { PLACE_COLUMNS } from './locations.ts';
 import { type EstimateColumns, estimateRowsOf, rowOf, stampsOf, type ViewRow, viewOf } from './view-rows.ts';
 
 export interface ViewStoreOptions {
@@ -52,20 +53,6 @@ const ESTIMATE_COLUMNS = [
 ] as const satisfies readonly (keyof EstimateColumns)[];
 
 const WRITTEN_COLUMNS = [...OWN_COLUMNS, ...ESTIMATE_COLUMNS];
-
-/** Facts about the address, which must not outlive it. */
-const PLACE_COLUMNS = [
-  'hostname',
-  'city',
-  'region',
-  'country',
-  'latitude',
-  'longitude',
-  'postal_code',
-  'asn',
-  'asn_organization',
-  'asn_type',
-] as const;
 
 /** One statement for a whole batch: a dozen times faster than a statement a row. */
 const UPSERT_VIEWS = `
