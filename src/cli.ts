@@ -10,6 +10,14 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_NODE_MAJOR) {
   process.exit(1);
 }
 
+/** Who read our output may leave, the terminal included: that is no failure, there is only nobody to tell. */
+const NOBODY_READS = new Set(['EPIPE', 'EIO']);
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!NOBODY_READS.has(error.code ?? '')) throw error;
+  });
+}
+
 const { main } = await import('./commands/main.ts');
 // Libraries leave timers behind that would keep the process for seconds after everything is closed.
 process.exit(await main(process.argv.slice(2)));

@@ -1,17 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { timer } from 'rxjs';
 
-/** The user does not want to wait. */
-const EXIT_FORCED = 130;
+/** SIGHUP is the terminal that was closed. With the number that a shell adds to 128 for the exit code. */
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type StopSignal = keyof typeof SIGNALS;
+const EXIT_BY_SIGNAL = 128;
 /**
  * One Ctrl-C may come twice, from the terminal and from a program such as npm that passes on what it got from there too;
  * nobody's fingers are so fast.
  */
 const SAME_MS = 100;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** The signals that end the program. */
 export interface StopSignals {
-  /** Resolves with the name of the first signal. Another one ends the process at once. */
+  /** Resolves with the name of the first signal. Another one ends the process at once, with 128 and its number. */
   readonly first: Promise<string>;
   release(): void;
 }
@@ -22,9 +24,10 @@ export interface StopSignals {
  */
 export function listenForSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<string>();
+  const signals = heeded();
   let heard = false;
   let forces = false;
-  const onSignal = (signal: string) => {
+  const onSignal = (signal: StopSignal) => {
     if (!heard) {
       heard = true;
       resolve(signal);
@@ -33,13 +36,28 @@ export function listenForSignals(): StopSignals {
     }
     if (!forces) return;
     process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
-    process.exit(EXIT_FORCED);
+    process.exit(EXIT_BY_SIGNAL + SIGNALS[signal]);
   };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   return {
     first,
     release() {
-      for (const signal of SIGNALS) process.off(signal, onSignal);
+      for (const signal of signals) process.off(signal, onSignal);
     },
   };
+}
+
+/** What `nohup` has made this process ignore stays ignored, which listening would undo. */
+function heeded(): StopSignal[] {
+  const ignored = ignoredSignals();
+  return (['SIGHUP', 'SIGINT', 'SIGTERM'] as const).filter(
+    (signal) => signal !== 'SIGHUP' || ((ignored >> BigInt(SIGNALS[signal] - 1)) & 1n) === 0n,
+  );
+}
+
+/** A bit for each signal that was ignored at the start. Systems without /proc do not say. */
+function ignoredSignals(): bigint {
+  if (process.platform !== 'linux') return 0n;
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return BigInt(`0x${mask ?? '0'}`);
 }

@@ -1,4 +1,5 @@
 import { firstValueFrom, from, map, NEVER, type Observable, race, timer } from 'rxjs';
+import { type Faults, listenForFaults } from './faults.ts';
 import type { Options } from './options.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { listenForSignals } from './stopping.ts';
@@ -8,6 +9,9 @@ export interface Session {
   readonly screen: Screen;
   /** Everything the command opens; closed in reverse when it ends, however it ends. */
   readonly stack: AsyncDisposableStack;
+  /** Aborted when the end has begun: who still waits for something to begin stops waiting. */
+  readonly ending: AbortSignal;
+  readonly faults: Pick<Faults, 'strays'>;
 }
 
 /** A command that has started. */
@@ -20,10 +24,14 @@ export interface Running {
 
 /** How long a signal during the start waits for it. */
 const HALF_STARTED_MS = 3_000;
+/** The end takes no longer than ten seconds, which is what Docker allows before it kills. */
+const STOP_MS = 9_000;
+const STATED_STOP_MS = 10_000;
 
 /**
  * The life of a command that runs until a signal, or until it has run for `forMs`. A signal during the start ends it too.
- * Rejects with what `start`, a part or the end has failed with.
+ * What cannot be closed in time is left as it is, which loses nothing: all that counts is on disk already.
+ * Rejects with what `start`, a part or the end has failed with, and with errors that nobody has caught.
  */
 export async function untilStopped(
   options: Pick<Options, 'logLevel' | 'logFormat'> & { readonly forMs?: number | undefined },
@@ -32,26 +40,47 @@ export async function untilStopped(
   const screen = openScreen(options);
   const { logger } = screen;
   const signals = listenForSignals();
+  const faults = listenForFaults(logger);
   const stack = new AsyncDisposableStack();
+  const ending = new AbortController();
+  const fault = faults.first.then((error) => Promise.reject(error));
+  let timeIsUp: Promise<false> = Promise.resolve(false);
   let lastWords: string | null = null;
+
+  function end(): void {
+    if (ending.signal.aborted) return;
+    timeIsUp = firstValueFrom(timer(STOP_MS).pipe(map(() => false)));
+    ending.abort();
+  }
   try {
     const stopped = signals.first.then((signal) => ({ signal }));
-    const starting = start({ screen, stack });
-    const outcome = await Promise.race([starting, stopped]);
+    const starting = start({ screen, stack, ending: ending.signal, faults });
+    const outcome = await Promise.race([starting, stopped, fault]);
     if ('signal' in outcome) {
-      logger.info({ reason: outcome.signal }, 'stopping before everything was started');
+      logger.info({ reason: outcome.signal, withinMs: STATED_STOP_MS }, 'stopping before everything was started');
+      end();
       // What is half started cannot be closed; it soon is started, or has failed, which no longer matters.
       await Promise.race([Promise.allSettled([starting]), firstValueFrom(timer(HALF_STARTED_MS))]);
     } else {
-      const reason = await firstValueFrom(race(from(signals.first), elapsed(options.forMs), outcome.failed$));
+      const reason$ = race(from(signals.first), elapsed(options.forMs), outcome.failed$, from(fault));
+      const reason = await firstValueFrom(reason$);
       screen.clear();
-      logger.info({ reason }, 'stopping');
-      lastWords = await outcome.finish();
+      logger.info({ reason, withinMs: STATED_STOP_MS }, 'stopping');
+      end();
+      const words = await Promise.race([outcome.finish(), timeIsUp, fault]);
+      if (words !== false) lastWords = words;
     }
   } finally {
     screen.clear();
-    await stack.disposeAsync();
+    end();
+    const closing = stack.disposeAsync().then(() => true);
+    if (!(await Promise.race([closing, timeIsUp]))) {
+      logger.warn(
+        'not everything could be closed in time; what is on disk is whole, and the next start goes on from it',
+      );
+    }
     signals.release();
+    faults.release();
   }
   if (lastWords !== null) process.stdout.write(`${lastWords}\n`);
   return 0;
