@@ -1,5 +1,5 @@
 import yargs, { type Argv } from 'yargs';
-import { COMMANDS, type Command, OPTIONS, type OptionName } from './options.ts';
+import { COMMANDS, type Command, OPTIONS, type OptionName } from './option-table.ts';
 import { UsageError } from './usage-error.ts';
 import { VERSION } from './version.ts';
 

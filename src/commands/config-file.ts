@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { OPTIONS, type OptionSource } from './options.ts';
+import { OPTIONS } from './option-table.ts';
+import type { OptionSource } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
 /**

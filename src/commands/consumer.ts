@@ -1,7 +1,8 @@
 import { natsEventLog } from '../io/event-log/nats.ts';
 import { namedNetwork } from './choose-network.ts';
 import { prepareFolder } from './data-folder.ts';
-import { DEFAULT_NATS_URL, type Options } from './options.ts';
+import { DEFAULT_NATS_URL } from './option-table.ts';
+import type { Options } from './options.ts';
 import { startStore } from './store-part.ts';
 import { renderSummary, summaryPeers } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';

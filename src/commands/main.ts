@@ -1,6 +1,7 @@
 import { parseCommandLine } from './command-line.ts';
 import { configFileSource } from './config-file.ts';
-import { type Command, commandLineSource, environmentSource, type Options, readOptions } from './options.ts';
+import type { Command } from './option-table.ts';
+import { commandLineSource, environmentSource, type Options, readOptions } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command to its end and answers with its exit code. */

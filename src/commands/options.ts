@@ -1,206 +1,8 @@
 import { hostname } from 'node:os';
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
-import { durationMs, integer, ipAddress, name, oneOf, type Reader, text, url, yesOrNo } from './values.ts';
-
-export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'probe', 'replay', 'enr'] as const;
-export type Command = (typeof COMMANDS)[number];
-
-interface OptionSpec<T> {
-  readonly alias?: string;
-  readonly describe: string;
-  /** Shown in the help when the default depends on something. */
-  readonly defaultText?: string;
-  readonly default?: string;
-  readonly read: Reader<T>;
-  /** Given without a value; its text is then `true`. */
-  readonly isSwitch?: boolean;
-  /** The commands that have the option; absent for all of them. */
-  readonly commands?: readonly Command[];
-}
-
-function spec<T>(option: OptionSpec<T>): OptionSpec<T> {
-  return option;
-}
-
-/** Where `sentry` and `consumer` look for NATS when nobody says. */
-export const DEFAULT_NATS_URL = 'nats://localhost:4222';
-
-const CRAWLING: readonly Command[] = ['run', 'sentry'];
-const STORING: readonly Command[] = ['run', 'consumer'];
-const WITH_NATS: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
-const WITH_DEVNET: readonly Command[] = ['run', 'sentry', 'devnet'];
-const WITH_DATA: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
-
-/** Every option of every command: what yargs shows, and how the value is read. */
-export const OPTIONS = {
-  'log-level': spec<LogLevel>({
-    alias: 'l',
-    describe: `Log level: ${LOG_LEVELS.join(', ')}`,
-    default: 'info',
-    read: oneOf(LOG_LEVELS),
-  }),
-  'log-format': spec<LogFormat>({
-    describe: 'Log format: pretty for people, json with one object a line',
-    defaultText: 'pretty on a terminal, else json',
-    read: oneOf(LOG_FORMATS),
-  }),
-  'nats-url': spec<string>({
-    alias: 'n',
-    describe: 'NATS server(s) with JetStream, several with commas between them',
-    defaultText: `sentry, consumer: ${DEFAULT_NATS_URL}; run, replay: none`,
-    read: url('nats', 'tls', 'ws', 'wss'),
-    commands: WITH_NATS,
-  }),
-  network: spec<string>({
-    describe:
-      'mainnet, sepolia, hoodi, gnosis, chiado, ephemery, devnet, ' +
-      "a consensus config.yaml (path or address), or a devnet's network.json",
-    default: 'mainnet',
-    read: text,
-    commands: ['run', 'sentry', 'consumer', 'probe'],
-  }),
-  'data-dir': spec<string>({
-    describe: 'Folder for everything that is kept',
-    default: './data',
-    read: text,
-    commands: WITH_DATA,
-  }),
-  'http-host': spec<string>({
-    describe: 'Address the HTTP API listens on',
-    default: '127.0.0.1',
-    read: text,
-    commands: STORING,
-  }),
-  'http-port': spec<number>({
-    describe: 'Port of the HTTP API; 0 picks a free one and logs it',
-    default: '8080',
-    read: integer(0, 65_535),
-    commands: STORING,
-  }),
-  'api-keys': spec<string>({
-    describe: 'File with the API keys, one a line; read again when it changes',
-    default: 'api_keys.txt',
-    read: text,
-    commands: STORING,
-  }),
-  'active-validators': spec<number>({
-    describe: 'Number of active validators, for the estimators',
-    defaultText: "the network's",
-    read: integer(1),
-    commands: ['run', 'sentry', 'consumer', 'devnet'],
-  }),
-  nodes: spec<number>({
-    describe: 'Nodes of the devnet',
-    default: '50',
-    read: integer(1, 10_000),
-    commands: WITH_DEVNET,
-  }),
-  seed: spec<number>({
-    describe: 'Seed of the devnet: same seed, same truth',
-    default: '1',
-    read: integer(0),
-    commands: WITH_DEVNET,
-  }),
-  'slot-ms': spec<number>({
-    describe: 'Length of a slot of the devnet in milliseconds',
-    default: '250',
-    read: integer(50, 60_000),
-    commands: WITH_DEVNET,
-  }),
-  dir: spec<string>({
-    describe: 'Folder for the network.json of the devnet',
-    defaultText: 'a temporary folder',
-    read: text,
-    commands: WITH_DEVNET,
-  }),
-  faults: spec<boolean>({
-    describe: 'Every kind of client, reach and fault in the devnet: true or false',
-    defaultText: 'from 100 nodes on',
-    read: yesOrNo,
-    commands: WITH_DEVNET,
-  }),
-  'fork-at': spec<number>({
-    describe: 'Epoch of a regular fork of the devnet, which begins in epoch 10',
-    defaultText: 'none',
-    read: integer(11),
-    commands: WITH_DEVNET,
-  }),
-  'blob-fork-at': spec<number>({
-    describe: 'Epoch of a blob-parameter-only fork of the devnet',
-    defaultText: 'none',
-    read: integer(11),
-    commands: WITH_DEVNET,
-  }),
-  'consumer-name': spec<string>({
-    describe: 'Name of the durable consumer',
-    default: 'consumer-valtrack',
-    read: name,
-    commands: WITH_NATS,
-  }),
-  'crawler-id': spec<string>({
-    describe: 'Name of this crawler in its events',
-    defaultText: 'the host name',
-    read: text,
-    commands: CRAWLING,
-  }),
-  'crawler-location': spec<string>({
-    describe: 'Place of this crawler in its events',
-    default: 'unknown',
-    read: text,
-    commands: CRAWLING,
-  }),
-  'listen-ip': spec<string>({
-    describe: 'Address discv5 and libp2p listen on',
-    defaultText: '0.0.0.0, and :: where there is IPv6; on a devnet 127.0.0.1',
-    read: ipAddress,
-    commands: CRAWLING,
-  }),
-  port: spec<number>({
-    describe: 'UDP and TCP port discv5 and libp2p listen on; 0 picks free ones',
-    defaultText: '9000; on a devnet 0',
-    read: integer(0, 65_535),
-    commands: CRAWLING,
-  }),
-  dwell: spec<number>({
-    describe: 'How long the gossip subscriptions of a peer are watched at most, such as 4s',
-    defaultText: 'a third of a slot, at most 4s',
-    read: durationMs,
-    commands: ['run', 'sentry', 'probe'],
-  }),
-  contact: spec<string>({
-    describe: 'An address where operators reach you; peers see it in our agent string',
-    defaultText: 'none',
-    read: text,
-    commands: ['run', 'sentry', 'probe'],
-  }),
-  'opt-out': spec<string>({
-    describe: 'File with peer ids, node ids, addresses and networks that are never contacted, one a line',
-    defaultText: 'none',
-    read: text,
-    commands: CRAWLING,
-  }),
-  'allow-private': spec<boolean>({
-    describe: 'Dial private addresses too, on a network from a config.yaml: true or false',
-    default: 'false',
-    read: yesOrNo,
-    commands: ['run', 'sentry', 'probe'],
-  }),
-  json: spec<boolean>({
-    describe: 'One JSON object in place of a page for people',
-    defaultText: 'false; probe prints the page on a terminal only',
-    read: yesOrNo,
-    isSwitch: true,
-    commands: ['probe', 'enr'],
-  }),
-  for: spec<number>({
-    describe: 'Stop after crawling this long, such as 90s or 2h, as SIGTERM would',
-    defaultText: 'never',
-    read: durationMs,
-    commands: CRAWLING,
-  }),
-} as const;
-
-export type OptionName = keyof typeof OPTIONS;
+import type { GeoSource } from '../io/geo/sources.ts';
+import type { LogFormat, LogLevel } from '../io/logger.ts';
+import { OPTIONS, type OptionName, type OptionSpec } from './option-table.ts';
+import { secret } from './values.ts';
 
 /** What a command gets: read values under their names in camel case; `undefined` where there is no default. */
 export interface Options {
@@ -231,6 +33,11 @@ export interface Options {
   readonly optOut: string | undefined;
   readonly allowPrivate: boolean;
   readonly json: boolean;
+  /** Empty for none; `undefined` for what fits the network and the options below. */
+  readonly geo: readonly GeoSource[] | undefined;
+  readonly mmdb: readonly string[] | undefined;
+  readonly ipinfoToken: string | undefined;
+  readonly ipMetadata: string | undefined;
 }
 
 /** Texts by option name without the dashes, and what a user calls such an option there. */
@@ -290,5 +97,15 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     optOut: read('opt-out', OPTIONS['opt-out']),
     allowPrivate: required('allow-private', OPTIONS['allow-private']),
     json: read('json', OPTIONS.json) ?? false,
+    geo: read('geo', OPTIONS.geo),
+    mmdb: read('mmdb', OPTIONS.mmdb),
+    ipinfoToken: read('ipinfo-token', OPTIONS['ipinfo-token']) ?? usualToken(),
+    ipMetadata: read('ip-metadata', OPTIONS['ip-metadata']),
   };
+}
+
+/** Where IPinfo's own tools look for it; empty counts as not set. */
+function usualToken(): string | undefined {
+  const token = process.env['IPINFO_TOKEN'] ?? '';
+  return token.trim() === '' ? undefined : secret('IPINFO_TOKEN', token);
 }

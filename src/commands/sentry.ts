@@ -1,4 +1,5 @@
-import { DEFAULT_NATS_URL, type Options } from './options.ts';
+import { DEFAULT_NATS_URL } from './option-table.ts';
+import type { Options } from './options.ts';
 import { crawlAndStore } from './run.ts';
 
 /** `sentry`: crawl and publish to NATS JetStream. */

@@ -25,6 +25,32 @@ export const name: Reader<string> = (label, value) => {
   return value;
 };
 
+/** Several, with commas between them. */
+export const texts: Reader<readonly string[]> = (label, value) => {
+  const items = value.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new UsageError(`${label} needs a value, or several with commas between them`);
+  return items;
+};
+
+/** What goes into a header of a request; never repeated in a message. */
+export const secret: Reader<string> = (label, value) => {
+  if (!/^[!-~]+$/.test(value.trim())) throw new UsageError(`${label} needs a value of letters, digits and signs`);
+  return value.trim();
+};
+
+/** Some of the choices in an order, with commas between them; `none` of them is the empty list. */
+export function listOf<const Choice extends string>(choices: readonly Choice[]): Reader<readonly Choice[]> {
+  const allowed = `must be none, or some of ${choices.join(', ')} with commas between them`;
+  return (label, value) => {
+    if (value.trim() === 'none') return [];
+    return value.split(',').map((item) => {
+      const choice = choices.find((candidate) => candidate === item.trim());
+      if (choice === undefined) throw new UsageError(`${label} ${allowed}, not "${value}"`);
+      return choice;
+    });
+  };
+}
+
 export function oneOf<const Choice extends string>(choices: readonly Choice[]): Reader<Choice> {
   return (label, value) => {
     const choice = choices.find((candidate) => candidate === value);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { main } from '../../src/commands/main.ts';
-import { COMMANDS, OPTIONS } from '../../src/commands/options.ts';
+import { COMMANDS, OPTIONS } from '../../src/commands/option-table.ts';
 
 let stdout: string;
 let stderr: string;

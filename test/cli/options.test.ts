@@ -4,16 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/commands/command-line.ts';
 import { configFileSource } from '../../src/commands/config-file.ts';
-import {
-  COMMANDS,
-  type Command,
-  commandLineSource,
-  environmentSource,
-  OPTIONS,
-  type OptionName,
-  type Options,
-  readOptions,
-} from '../../src/commands/options.ts';
+import { COMMANDS, type Command, OPTIONS, type OptionName } from '../../src/commands/option-table.ts';
+import { commandLineSource, environmentSource, type Options, readOptions } from '../../src/commands/options.ts';
 import { UsageError } from '../../src/commands/usage-error.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -101,6 +93,40 @@ const CASES: Readonly<Record<OptionName, Case>> = {
   'http-host': texts('httpHost', '127.0.0.1'),
   'http-port': numbers('httpPort', 0, 65_535, 8080),
   'api-keys': texts('apiKeys', 'api_keys.txt'),
+  geo: {
+    key: 'geo',
+    good: [
+      ['none', []],
+      ['mmdb,embedded', ['mmdb', 'embedded']],
+      ['embedded, mmdb,reverse-dns', ['embedded', 'mmdb', 'reverse-dns']],
+    ],
+    bad: ['', 'all', 'embedded,', 'none,embedded', 'Embedded'],
+    allowed: 'none, or some of devnet, ip-metadata, mmdb, ipinfo, embedded, reverse-dns',
+    default: undefined,
+  },
+  mmdb: {
+    key: 'mmdb',
+    good: [
+      ['a.mmdb', ['a.mmdb']],
+      ['a.mmdb,b.mmdb', ['a.mmdb', 'b.mmdb']],
+      ['dir/c, d.mmdb', ['dir/c', 'd.mmdb']],
+    ],
+    bad: ['', ' ', 'a.mmdb,', ',a'],
+    allowed: 'needs a value, or several',
+    default: undefined,
+  },
+  'ipinfo-token': {
+    key: 'ipinfoToken',
+    good: [
+      ['0123abcdef', '0123abcdef'],
+      [' b1 ', 'b1'],
+      ['c2-_.~', 'c2-_.~'],
+    ],
+    bad: ['', ' ', 'two words', 'a\nb', 'töken'],
+    allowed: 'needs a value of letters, digits and signs',
+    default: undefined,
+  },
+  'ip-metadata': texts('ipMetadata', undefined),
   'active-validators': numbers('activeValidators', 1, null, undefined),
   nodes: numbers('nodes', 1, 10_000, 50),
   seed: numbers('seed', 0, null, 1),

@@ -9,13 +9,13 @@ import { ipMetadataLocator } from './ip-metadata.ts';
 import { ipinfoLocator } from './ipinfo.ts';
 import { mmdbLocator } from './mmdb.ts';
 import { reverseDnsLocator } from './reverse-dns.ts';
-
-/** Where locations may come from, the most particular first: the order when nobody gives one. */
-export const GEO_SOURCES = ['devnet', 'ip-metadata', 'mmdb', 'ipinfo', 'embedded', 'reverse-dns'] as const;
-export type GeoSource = (typeof GEO_SOURCES)[number];
+import { GEO_SOURCES, type GeoSource } from './sources.ts';
 
 export interface GeoOptions {
-  /** Sources in the order they are asked; none at all: no geolocation. Absent: all that are configured, and `embedded`. */
+  /**
+   * Sources in the order they are asked; none at all: no geolocation. Absent: all that are configured, and `embedded` but on a
+   * devnet, whose addresses no other data know.
+   */
   readonly order?: readonly GeoSource[] | undefined;
   readonly mmdbFiles?: readonly string[] | undefined;
   readonly ipinfoToken?: string | undefined;
@@ -59,7 +59,7 @@ function configuredSources({ mmdbFiles = [], ipinfoToken, ipMetadataFile, devnet
     'ip-metadata': ipMetadataFile !== undefined,
     mmdb: mmdbFiles.length > 0,
     ipinfo: ipinfoToken !== undefined,
-    embedded: true,
+    embedded: devnetFile === undefined,
     'reverse-dns': false,
   };
   return GEO_SOURCES.filter((source) => isConfigured[source]);
