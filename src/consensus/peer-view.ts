@@ -140,16 +140,18 @@ function nextEvidence(
   };
 }
 
-/** What the estimators make of a view. */
-export function estimatesOf({ firstSeenMs, lastSeenMs, published, evidence, facts }: PeerView): PeerEstimates {
-  return peerEstimates({
+/** What the estimators make of a view. `model` as in {@link observe}. */
+export function estimatesOf(view: PeerView, model: EstimatorModel | null): PeerEstimates {
+  const { firstSeenMs, lastSeenMs, published, evidence, facts } = view;
+  const known = {
     ...evidence,
     agent: facts.clientVersion?.value ?? null,
     firstSeenMs,
     lastSeenMs,
     published,
     custodyGroupCount: facts.custodyGroupCount?.value ?? null,
-  });
+  };
+  return peerEstimates(known, model);
 }
 
 /** The subnets of an observation, or `null` when no metadata says which of them are long-lived. */

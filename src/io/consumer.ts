@@ -117,10 +117,11 @@ export async function startConsumer({
       scheduler,
       onFailure: tellOf('parquet'),
     });
-    const store = await sqliteViewStore({ database: database.writer, staging, flusher });
+    const model = network === undefined ? {} : { model: estimatorModel(network) };
+    const store = await sqliteViewStore({ database: database.writer, staging, flusher, ...model });
     const stages = reduce(store, {
       logId: log.id,
-      ...(network === undefined ? {} : { model: estimatorModel(network) }),
+      ...model,
       batchSize,
       batchMs,
       scheduler,

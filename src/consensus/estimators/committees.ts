@@ -2,6 +2,7 @@ import { ATTESTATION_SUBNET_COUNT } from '../subnets.ts';
 
 /** How a network of `activeValidators` spreads its duties over slots, committees and subnets (phase0/beacon-chain.md). */
 export interface DutyRules {
+  readonly activeValidators: number;
   readonly slotsPerEpoch: number;
   readonly committeesPerSlot: number;
   /** Chance that the member of a committee is one of its aggregators. */
@@ -19,7 +20,7 @@ export function dutyRules(activeValidators: number, slotsPerEpoch: number): Duty
   const committeesPerSlot = Math.max(1, Math.min(MAX_COMMITTEES_PER_SLOT, wanted));
   const committeeSize = Math.floor(perSlot / committeesPerSlot);
   const modulo = Math.max(1, Math.floor(committeeSize / TARGET_AGGREGATORS_PER_COMMITTEE));
-  return { slotsPerEpoch, committeesPerSlot, aggregatorProbability: 1 / modulo };
+  return { activeValidators, slotsPerEpoch, committeesPerSlot, aggregatorProbability: 1 / modulo };
 }
 
 /** compute_subnet_for_attestation (phase0/validator.md). */

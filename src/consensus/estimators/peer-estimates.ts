@@ -2,12 +2,13 @@ import { clientOf } from '../client.ts';
 import { type CombinedEstimate, combinedEstimate } from './combined.ts';
 import { custodyEstimate, readCustody } from './custody.ts';
 import type { Estimate } from './estimate.ts';
+import type { EstimatorModel } from './estimator-network.ts';
 import { type LegacyCounts, legacyEstimate } from './legacy.ts';
 import { mixedEstimate } from './mixture.ts';
-import { candidates, type PeerStatistics } from './peer-statistics.ts';
+import { withinNetwork } from './network-share.ts';
+import { candidates, type PeerStatistics, subscribesToAll } from './peer-statistics.ts';
 import type { PublishedEstimate } from './published.ts';
 import { subnetsEstimate } from './subnets.ts';
-import { subscribesToAll } from './subscribe-all.ts';
 
 /** What the estimators are given of one peer. */
 export interface PeerEvidence {
@@ -44,12 +45,17 @@ export interface PeerEstimates {
   readonly toMs: number;
 }
 
-/** All methods side by side, from the same evidence. */
-export function peerEstimates(evidence: PeerEvidence): PeerEstimates {
+/**
+ * All methods side by side, from the same evidence.
+ *
+ * @param model `null` where the network is unknown
+ */
+export function peerEstimates(evidence: PeerEvidence, model: EstimatorModel | null): PeerEstimates {
   const { published, custodyGroupCount, custodyObservations, statistics } = evidence;
   const client = clientOf(evidence.agent ?? '');
   const seen = candidates(statistics, client);
-  const subnets = subnetsThrough(seen);
+  const drawn = subnetsThrough(seen);
+  const subnets = drawn === null || model === null ? drawn : withinNetwork(drawn, model.rules);
   const span = spanOf(seen) ?? {
     observations: published.numObservations,
     fromMs: evidence.firstSeenMs,
@@ -61,7 +67,7 @@ export function peerEstimates(evidence: PeerEvidence): PeerEstimates {
     custodyGroupCount,
     subnets,
     observations: span.observations,
-    subscribesToAll: subscribesToAll(statistics.coverage),
+    subscribesToAll: subscribesToAll(statistics, client),
   });
   return {
     ...span,

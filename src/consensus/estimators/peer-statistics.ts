@@ -3,10 +3,17 @@ import { CLIENT_WINDOWS, type ClientWindow, POSSIBLE_WINDOWS, visibleSlots } fro
 import type { DutyRules } from './committees.ts';
 import type { EstimatorModel } from './estimator-network.ts';
 import { exposures } from './exposure.ts';
+import { cameOfDuties } from './full-looks.ts';
 import type { SubnetLook } from './subnet-look.ts';
 import { coverageOf } from './subnet-look.ts';
 import { addObservation, mergeStatistics, NO_STATISTICS, type SubnetStatistics } from './subnet-statistics.ts';
-import { addCoverage, NO_SUBSCRIBE_ALL_EVIDENCE, type SubscribeAllEvidence, subscribesToAll } from './subscribe-all.ts';
+import {
+  addCoverage,
+  declaresAll,
+  NO_SUBSCRIBE_ALL_EVIDENCE,
+  type SubscribeAllEvidence,
+  showsAll,
+} from './subscribe-all.ts';
 
 /**
  * What the estimators remember of a peer's subnets.
@@ -17,7 +24,7 @@ import { addCoverage, NO_SUBSCRIBE_ALL_EVIDENCE, type SubscribeAllEvidence, subs
 export interface PeerStatistics {
   readonly coverage: SubscribeAllEvidence;
   readonly known: SubnetStatistics;
-  /** Observations with every subnet lit, which may yet prove to be no duties but a flag. */
+  /** Observations with every subnet lit, which may be of duties or of a flag. */
   readonly full: SubnetStatistics;
   /** One for each of {@link POSSIBLE_WINDOWS}, or none. */
   readonly unknown: readonly SubnetStatistics[];
@@ -51,7 +58,6 @@ export function addLook(
 
   const window = CLIENT_WINDOWS[client];
   if (coverage === 'full') {
-    if (subscribesToAll(statistics.coverage)) return { ...statistics, full: NO_STATISTICS };
     return window === undefined ? statistics : { ...statistics, full: added(statistics.full, window) };
   }
   if (window !== undefined) return { ...statistics, known: added(statistics.known, window) };
@@ -85,11 +91,17 @@ export interface WeightedStatistics {
   readonly statistics: SubnetStatistics;
 }
 
+/** Whether the node subscribes to all subnets whatever its duties. */
+export function subscribesToAll(statistics: PeerStatistics, client: Client): boolean {
+  const { coverage, known, full } = settled(statistics, client);
+  return declaresAll(coverage) || (showsAll(coverage) && cameOfDuties(full, known) !== true);
+}
+
 /** One where the client is known, else one for each window it may have. Empty when subnets say nothing. */
 export function candidates(statistics: PeerStatistics, client: Client): readonly WeightedStatistics[] {
-  if (subscribesToAll(statistics.coverage)) return [];
+  if (subscribesToAll(statistics, client)) return [];
   const { known, full, unknown } = settled(statistics, client);
-  const seen = mergeStatistics(known, full);
+  const seen = cameOfDuties(full, known) === false ? known : mergeStatistics(known, full);
   if (unknown.length === 0) return seen.observations === 0 ? [] : [{ share: 1, statistics: seen }];
   return POSSIBLE_WINDOWS.map(({ share }, index) => ({
     share,

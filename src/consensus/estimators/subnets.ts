@@ -9,7 +9,7 @@ import type { HazardBin, SubnetStatistics } from './subnet-statistics.ts';
  * of freedom). Where nothing or everything was lit, the bound is the exact one-sided 95 % one.
  */
 export function subnetsEstimate(statistics: SubnetStatistics): Estimate | null {
-  const bins = statistics.bins.filter(({ subnets }) => subnets > 0).map(meanBin);
+  const bins = binsOf(statistics);
   const subnets = sum(bins, (bin) => bin.subnets);
   const lit = sum(bins, (bin) => bin.lit);
   if (subnets === 0) return null;
@@ -33,6 +33,16 @@ export function subnetsEstimate(statistics: SubnetStatistics): Estimate | null {
   return { validators: best, low: bisect((count) => -drop(count), 0, best), high: solve(drop, best) };
 }
 
+/** Log of the chance that so many validators show just what was seen. */
+export function logLikelihoodOf(statistics: SubnetStatistics, validators: number): number {
+  return logLikelihood(binsOf(statistics), validators);
+}
+
+/** How many of the subnets seen so many validators are expected to have lit. */
+export function expectedLit(statistics: SubnetStatistics, validators: number): number {
+  return sum(binsOf(statistics), ({ subnets, hazard }) => subnets * -Math.expm1(-hazard * validators));
+}
+
 const TAIL = 0.05;
 const CHI_SQUARE_90 = 2.705543454095404;
 
@@ -40,6 +50,10 @@ interface MeanBin {
   readonly hazard: number;
   readonly subnets: number;
   readonly lit: number;
+}
+
+function binsOf({ bins }: SubnetStatistics): MeanBin[] {
+  return bins.filter(({ subnets }) => subnets > 0).map(meanBin);
 }
 
 function meanBin({ subnets, lit, hazard }: HazardBin): MeanBin {
@@ -69,16 +83,26 @@ function worthOf({ weight, weightSquared }: SubnetStatistics): number {
 }
 
 /**
- * By how much the variance is larger than that of independent observations, because consecutive ones show some of the same duties
- * (Teku is subscribed for up to two epochs ahead): 1 + 2 ρ, where ρ is the correlation that a share of common duties gives to
- * "lit" at this number of validators.
+ * By how much the variance is larger than that of independent observations, because those close in time show some of the same duties
+ * (Teku is subscribed for up to two epochs ahead): 1 + 2 Σ ρ, where ρ is the correlation that a share of common duties gives to "lit" at
+ * this number of validators. If neighbours share a part s of their duties, those k apart share 1 - k (1 - s).
  */
-function repetition({ overlap, weight }: SubnetStatistics, bins: readonly MeanBin[], count: number): number {
-  const shared = overlap / weight;
-  if (shared === 0) return 1;
+function repetition(
+  { overlap, weight, observations }: SubnetStatistics,
+  bins: readonly MeanBin[],
+  count: number,
+): number {
+  const neighbours = overlap / weight;
+  if (neighbours === 0) return 1;
   const subnets = sum(bins, (bin) => bin.subnets);
   const load = (count * sum(bins, (bin) => bin.subnets * bin.hazard)) / subnets;
-  return 1 + 2 * (Math.expm1(shared * load) / Math.expm1(load));
+  let correlations = 0;
+  for (let apart = 1; apart < observations; apart++) {
+    const shared = 1 - apart * (1 - neighbours);
+    if (shared <= 0) break;
+    correlations += Math.expm1(shared * load) / Math.expm1(load);
+  }
+  return 1 + 2 * correlations;
 }
 
 const RELATIVE_PRECISION = 1e-9;

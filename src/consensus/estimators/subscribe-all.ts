@@ -1,6 +1,6 @@
 /**
- * Whether a node is subscribed to every attestation subnet whatever its duties (`--subscribe-all-subnets` and its kin): it says so in its
- * long-lived subnets, or, as Lodestar and older Prysm do, says nothing and shows all 64 in one epoch after another.
+ * When a node was subscribed to every attestation subnet, whatever its duties (`--subscribe-all-subnets` and its kin) or on account of
+ * them. It may say so in its long-lived subnets, or, as Lodestar and older Prysm do, say nothing and show all 64.
  *
  * Only the newest epochs of each kind are kept, so that the order of observations does not matter.
  */
@@ -21,7 +21,7 @@ export const NO_SUBSCRIBE_ALL_EVIDENCE: SubscribeAllEvidence = {
   fullEpochs: [],
 };
 
-/** The largest stakers light all subnets now and then; so many epochs running, only a flag does. */
+/** Fewer epochs running may be chance. */
 const FULL_EPOCHS_THAT_TELL = 3;
 
 export function addCoverage(
@@ -42,7 +42,12 @@ export function addCoverage(
   }
 }
 
-export function subscribesToAll({ partialEpoch, declaredEpoch, fullEpochs }: SubscribeAllEvidence): boolean {
-  if (declaredEpoch > partialEpoch) return true;
+/** Whether the node says that it subscribes to all, and has not shown otherwise since. */
+export function declaresAll({ partialEpoch, declaredEpoch }: SubscribeAllEvidence): boolean {
+  return declaredEpoch > partialEpoch;
+}
+
+/** Whether it has shown all subnets, and nothing else, for some epochs. */
+export function showsAll({ partialEpoch, fullEpochs }: SubscribeAllEvidence): boolean {
   return fullEpochs.length === FULL_EPOCHS_THAT_TELL && fullEpochs.every((epoch) => epoch > partialEpoch);
 }

@@ -1,3 +1,4 @@
+import type { EstimatorModel } from '../../consensus/estimators/estimator-network.ts';
 import {
   type EstimatorEvidence,
   estimatesOf,
@@ -92,8 +93,11 @@ export type MethodRow = readonly [
 ];
 
 /** What the estimators make of a view. Times are those of observations, so that replaying gives the same rows. */
-export function estimateRowsOf(view: PeerView): { columns: EstimateColumns; methods: MethodRow[] } {
-  const { combined, methods, observations, fromMs, toMs } = estimatesOf(view);
+export function estimateRowsOf(
+  view: PeerView,
+  model: EstimatorModel | null,
+): { columns: EstimateColumns; methods: MethodRow[] } {
+  const { combined, methods, observations, fromMs, toMs } = estimatesOf(view, model);
   return {
     columns: {
       validators_estimate: combined.validators,

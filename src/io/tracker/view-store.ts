@@ -1,6 +1,7 @@
 import { dayOf } from '../../consensus/day.ts';
-import { NO_EVIDENCE, type PeerView } from '../../consensus/peer-view.ts';
-import type { DeadLetter, ViewStore } from '../../streams/ports/view-store.ts';
+import type { EstimatorModel } from '../../consensus/estimators/estimator-network.ts';
+import { NO_EVIDENCE } from '../../consensus/peer-view.ts';
+import type { BatchChange, DeadLetter, ViewStore } from '../../streams/ports/view-store.ts';
 import type { ParquetFlusher } from '../parquet/flusher.ts';
 import { rowsOf } from '../parquet/rows.ts';
 import type { Staging } from '../parquet/staging.ts';
@@ -15,6 +16,8 @@ export interface ViewStoreOptions {
   readonly database: SqliteDatabase;
   readonly staging: Staging;
   readonly flusher: Pick<ParquetFlusher, 'room' | 'staged'>;
+  /** Absent where the network is unknown. */
+  readonly model?: EstimatorModel;
 }
 
 /** Columns that the reducer writes, `peer_id` first. */
@@ -81,7 +84,7 @@ const MAX_DEAD_LETTERS = 10_000;
 const MAX_DEAD_LETTER_BYTES = 4_096;
 
 /** The reducer's store in SQLite: view, applied ids, log position, dead letters and Parquet rows in one transaction. */
-export async function sqliteViewStore({ database, staging, flusher }: ViewStoreOptions): Promise<ViewStore> {
+export async function sqliteViewStore({ database, staging, flusher, model }: ViewStoreOptions): Promise<ViewStore> {
   let appliedEvents: AppliedEvents | undefined = await loadAppliedEvents(database);
   const loaded = async () => {
     appliedEvents ??= await loadAppliedEvents(database);
@@ -114,7 +117,7 @@ export async function sqliteViewStore({ database, staging, flusher }: ViewStoreO
       // Should the commit fail in a way that leaves its fate open, the database tells what has been applied.
       appliedEvents = undefined;
       const remember = await database.transaction(async () => {
-        await writeViews(database, views, endedDays);
+        await writeViews(database, { views, endedDays, model: model ?? null });
         await staging.add(rows);
         await writeDeadLetters(database, log, deadLetters, committedMs);
         await database.run(
@@ -134,12 +137,11 @@ export async function sqliteViewStore({ database, staging, flusher }: ViewStoreO
 
 async function writeViews(
   database: SqliteDatabase,
-  views: readonly PeerView[],
-  endedDays: readonly PeerView[],
+  { views, endedDays, model }: Pick<BatchChange, 'views' | 'endedDays'> & { readonly model: EstimatorModel | null },
 ): Promise<void> {
   if (views.length === 0) return;
   const rows = views.map((view) => {
-    const { columns, methods } = estimateRowsOf(view);
+    const { columns, methods } = estimateRowsOf(view, model);
     return { view: { ...rowOf(view), ...columns }, methods };
   });
   await database.run(UPSERT_VIEWS, JSON.stringify(rows.map(({ view }) => view)));
@@ -154,7 +156,7 @@ async function writeViews(
        ON CONFLICT (peer_id) DO UPDATE SET state = excluded.state`,
     JSON.stringify(views.map((view) => [view.peerId, encodeEvidence(view.evidence).toString('hex')])),
   );
-  const ended = endedDays.map((view) => ({ ...rowOf(view), ...estimateRowsOf(view).columns }));
+  const ended = endedDays.map((view) => ({ ...rowOf(view), ...estimateRowsOf(view, model).columns }));
   await database.run(UPSERT_HISTORY, JSON.stringify([...ended, ...rows.map(({ view }) => view)].map(historyRow)));
 }
 

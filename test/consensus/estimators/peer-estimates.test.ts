@@ -29,7 +29,7 @@ function watched(shortLived: readonly (readonly number[])[], fields: Partial<Met
 }
 
 function saying(view: PeerView, method: Method) {
-  return estimatesOf(view).methods.find((row) => row.method === method);
+  return estimatesOf(view, model).methods.find((row) => row.method === method);
 }
 
 const QUIET = Array.from({ length: 20 }, () => []);
@@ -48,13 +48,13 @@ describe('the estimators, side by side', () => {
   });
 
   it('tell on how many observations they rest, and the time these span', () => {
-    const { observations, fromMs, toMs } = estimatesOf(watched(QUIET));
+    const { observations, fromMs, toMs } = estimatesOf(watched(QUIET), model);
     expect(observations).toBe(20);
     expect(toMs - fromMs).toBe(19 * EPOCH_MS);
   });
 
   it('pin the stake by the custody count, and the count where nothing contradicts it', () => {
-    const { combined } = estimatesOf(watched(QUIET, { custody_group_count: 17 }));
+    const { combined } = estimatesOf(watched(QUIET, { custody_group_count: 17 }), model);
     expect(combined).toMatchObject({ validators: 17, stakeEthLow: 544, stakeEthHigh: 575, flags: [] });
   });
 
@@ -72,12 +72,12 @@ describe('the estimators, side by side', () => {
     ],
     ['saturated', { client_version: 'teku/v25' }, [ALL_SUBNETS], ['saturated', 'few-observations']],
   ])('flag %s', (_, fields, shortLived, flags) => {
-    expect(estimatesOf(watched(shortLived, fields)).combined.flags).toEqual(flags);
+    expect(estimatesOf(watched(shortLived, fields), model).combined.flags).toEqual(flags);
   });
 
   it('say that nothing is known where nothing is', () => {
     const all = watched([ALL_SUBNETS, ALL_SUBNETS, ALL_SUBNETS], { custody_group_count: 128 });
-    expect(estimatesOf(all).combined).toMatchObject({
+    expect(estimatesOf(all, model).combined).toMatchObject({
       validators: null,
       low: 0,
       high: null,
@@ -88,7 +88,7 @@ describe('the estimators, side by side', () => {
   });
 
   it('keep the lower bound of a saturated node', () => {
-    const { combined } = estimatesOf(watched([ALL_SUBNETS], { client_version: 'teku/v25' }));
+    const { combined } = estimatesOf(watched([ALL_SUBNETS], { client_version: 'teku/v25' }), model);
     expect(combined.validators).toBeNull();
     expect(combined.low).toBeGreaterThan(1_000);
     expect(combined.high).toBeNull();
@@ -96,7 +96,7 @@ describe('the estimators, side by side', () => {
 
   it('learn no more from two crawlers that look in the same slots than from one', () => {
     const sighting = Array.from({ length: 40 }, (_, index) => (index % 4 === 0 ? [index + 15] : []));
-    const one = estimatesOf(watched(sighting)).combined;
+    const one = estimatesOf(watched(sighting), model).combined;
     const events = sighting.map((subnets, index) => {
       const epoch = EPOCH + index;
       const timestamp = NETWORK.genesisTimeMs + epoch * EPOCH_MS + 5_000;
@@ -109,7 +109,7 @@ describe('the estimators, side by side', () => {
         view = observe(view, { ...event, ...from }, model);
       }
     }
-    const two = view === undefined ? null : estimatesOf(view).combined;
+    const two = view === undefined ? null : estimatesOf(view, model).combined;
     expect(two?.validators).toBeCloseTo(one.validators ?? 0, 3);
     const width = (high: number | null | undefined, low: number | undefined) => (high ?? 0) - (low ?? 0);
     expect(width(two?.high, two?.low) / width(one.high, one.low)).toBeCloseTo(1, 1);

@@ -7,6 +7,7 @@ import {
   candidates,
   NO_PEER_STATISTICS,
   type PeerStatistics,
+  subscribesToAll,
 } from '../../../src/consensus/estimators/peer-statistics.ts';
 import type { SubnetLook } from '../../../src/consensus/estimators/subnet-look.ts';
 import { subnetsEstimate } from '../../../src/consensus/estimators/subnets.ts';
@@ -72,10 +73,32 @@ describe('the statistics of a peer', () => {
     expect(with_?.validators).toBeCloseTo(without?.validators ?? 0, 4);
   });
 
-  it('count a single full look, as the largest stakers show, for what it is', () => {
-    const statistics = watch('Teku', [...TEN_LOOKS.slice(0, 3), lookAt(3, ALL_SUBNETS), lookAt(4, [7])]);
-    expect(candidates(statistics, 'Teku')[0]?.statistics.observations).toBe(5);
+  const nearlyAll = ALL_SUBNETS.filter((subnet) => subnet !== 40);
+
+  it('count full looks, as the largest stakers show, for what they are', () => {
     expect(estimateOf(watch('Teku', [lookAt(3, ALL_SUBNETS)]), 'Teku')).toMatchObject({ validators: null, high: null });
+
+    // 61 of 62 lit in one look, 62 of 62 in nine: the share of dark ones is exp(-load), the load of Teku 64 slots' worth.
+    const looks = Array.from({ length: 10 }, (_, epoch) => lookAt(epoch, epoch === 0 ? nearlyAll : ALL_SUBNETS));
+    const statistics = watch('Teku', looks);
+    const perValidator = -2 * Math.log(1 - 32 / (30 * 32 * 64));
+    expect(subscribesToAll(statistics, 'Teku')).toBe(false);
+    expect(candidates(statistics, 'Teku')[0]?.statistics.observations).toBe(10);
+    expect((estimateOf(statistics, 'Teku')?.validators ?? 0) / (Math.log(620) / perValidator)).toBeCloseTo(1, 2);
+  });
+
+  it('do not count full looks that no number of validators explains beside the others', () => {
+    const fewThenAll = watch('Teku', [...TEN_LOOKS, lookAt(10, ALL_SUBNETS), lookAt(11, ALL_SUBNETS)]);
+    expect(candidates(fewThenAll, 'Teku')[0]?.statistics.observations).toBe(10);
+    const full = Array.from({ length: 50 }, (_, epoch) => lookAt(epoch, ALL_SUBNETS));
+    const allThenFew = watch('Teku', [...full, lookAt(50, [7])]);
+    expect(candidates(allThenFew, 'Teku')[0]?.statistics.observations).toBe(1);
+    expect(
+      subscribesToAll(
+        watch('Teku', [...TEN_LOOKS, ...full.map((look) => ({ ...look, epoch: look.epoch + 20 }))]),
+        'Teku',
+      ),
+    ).toBe(true);
   });
 
   it('learn no subnets without a network or a slot', () => {

@@ -41,7 +41,8 @@ describe('the stored state of the estimators', () => {
           stored = { ...next, evidence: decodeEvidence(encodeEvidence(next.evidence)) };
         }
         expect(stored).toEqual(kept);
-        if (stored !== undefined && kept !== undefined) expect(estimatesOf(stored)).toEqual(estimatesOf(kept));
+        if (stored !== undefined && kept !== undefined)
+          expect(estimatesOf(stored, model)).toEqual(estimatesOf(kept, model));
       }),
     );
   });
