@@ -15,6 +15,8 @@ export interface ChosenNetwork {
   readonly network: Network;
   /** The nodes of a devnet and the truth about them; `null` on any other network. */
   readonly truth: readonly DevnetNode[] | null;
+  /** The `network.json` of a devnet; `null` on any other network. */
+  readonly devnetFile: string | null;
 }
 
 type NetworkOptions = Pick<
@@ -72,7 +74,7 @@ async function byName({
 }: Pick<Options, 'network' | 'allowPrivate'>): Promise<ChosenNetwork | null> {
   if (name === 'devnet') return null;
   const builtIn = BUILT_IN_NETWORKS.find((candidate) => candidate === name);
-  if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null };
+  if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null, devnetFile: null };
   const location = name === 'ephemery' ? EPHEMERY_CONFIG : name;
   if (/^https?:\/\//.test(location) || /\.ya?ml$/.test(location)) {
     const network = await readNetworkConfig({
@@ -80,7 +82,8 @@ async function byName({
       activeValidators: CONFIGURED_ACTIVE_VALIDATORS,
       ...(name === 'ephemery' ? { name } : {}),
     });
-    return { network: allowPrivate ? { ...network, isPublic: false, dialsAnyAddress: true } : network, truth: null };
+    const reached = allowPrivate ? { ...network, isPublic: false, dialsAnyAddress: true } : network;
+    return { network: reached, truth: null, devnetFile: null };
   }
   if (name.includes('/') || name.endsWith('.json')) {
     if ((await stat(name).catch(() => null)) === null) throw new UsageError(`--network ${name}: there is no such file`);
@@ -93,7 +96,7 @@ async function byName({
 
 async function fromFile(path: string): Promise<ChosenNetwork> {
   const file = await readDevnetFile(path);
-  return { network: devnetNetwork(file), truth: file.nodes };
+  return { network: devnetNetwork(file), truth: file.nodes, devnetFile: path };
 }
 
 async function startDevnetFor(

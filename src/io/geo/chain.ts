@@ -32,7 +32,7 @@ export function geoChain(locators: readonly GeoLocator[], logger: Logger): GeoCh
     versions.set(locator.name, version);
     return version;
   };
-  const failing = new Set<string>();
+  const failing = new Map<string, string>();
 
   const ask = async (text: string, signal: AbortSignal): Promise<Located> => {
     const ip = isIP(text) === 0 ? null : sameIp(text);
@@ -54,9 +54,10 @@ export function geoChain(locators: readonly GeoLocator[], logger: Logger): GeoCh
         signal.throwIfAborted();
         ageMs = error instanceof LocatorUnavailableError ? error.retryAfterMs : RETRY_MS;
         for (const part of wanted) provisional.add(part);
-        if (!failing.has(locator.name))
+        if (!failing.has(locator.name)) {
+          failing.set(locator.name, reasonOf(error));
           logger.warn({ source: locator.name, reason: reasonOf(error) }, 'a source of locations fails');
-        failing.add(locator.name);
+        }
       }
       if (missingParts(location).some((part) => answer[part] !== null)) sources.push(locator.name);
       location = mergeLocations(location, answer);
@@ -80,6 +81,7 @@ export function geoChain(locators: readonly GeoLocator[], logger: Logger): GeoCh
       return subsetsOf(await Promise.all(locators.map(refreshVersion))).map(versionOf);
     },
     locate: (ip) => fromAbortable((signal) => ask(ip, signal)),
+    problems: () => [...failing].map(([name, reason]) => `${name}: ${reason}`),
     async close() {
       await Promise.all(locators.map((locator) => locator.close()));
     },

