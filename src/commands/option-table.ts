@@ -9,6 +9,7 @@ import {
   oneOf,
   type Reader,
   secret,
+  sizeBytes,
   text,
   texts,
   url,
@@ -173,6 +174,24 @@ export const OPTIONS = {
     default: 'consumer-valtrack',
     read: name,
     commands: WITH_NATS,
+  }),
+  'nats-replicas': spec<number>({
+    describe: 'On how many servers of a NATS cluster the stream is stored when it is made: 1, 3 or 5',
+    default: '1',
+    read: (label, value) => Number(oneOf(['1', '3', '5'])(label, value)),
+    commands: WITH_NATS,
+  }),
+  'spool-max-bytes': spec<number>({
+    describe: 'How many bytes of events may wait on disk, such as 2GiB; then the crawl pauses',
+    default: '4GiB',
+    read: sizeBytes,
+    commands: CRAWLING,
+  }),
+  'spool-max-age': spec<number>({
+    describe: 'How long an event may wait on disk, such as 12h; then the crawl pauses',
+    default: '7d',
+    read: durationMs,
+    commands: CRAWLING,
   }),
   'crawler-id': spec<string>({
     describe: 'Name of this crawler in its events',

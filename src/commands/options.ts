@@ -20,6 +20,9 @@ export interface Options {
   readonly slotMs: number;
   readonly dir: string | undefined;
   readonly consumerName: string;
+  readonly natsReplicas: number;
+  readonly spoolMaxBytes: number;
+  readonly spoolMaxAgeMs: number;
   readonly crawlerId: string;
   readonly crawlerLocation: string;
   readonly listenIp: string | undefined;
@@ -84,6 +87,9 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     slotMs: required('slot-ms', OPTIONS['slot-ms']),
     dir: read('dir', OPTIONS.dir),
     consumerName: required('consumer-name', OPTIONS['consumer-name']),
+    natsReplicas: required('nats-replicas', OPTIONS['nats-replicas']),
+    spoolMaxBytes: required('spool-max-bytes', OPTIONS['spool-max-bytes']),
+    spoolMaxAgeMs: required('spool-max-age', OPTIONS['spool-max-age']),
     crawlerId: read('crawler-id', OPTIONS['crawler-id']) ?? hostname(),
     crawlerLocation: required('crawler-location', OPTIONS['crawler-location']),
     listenIp: read('listen-ip', OPTIONS['listen-ip']),

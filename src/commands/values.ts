@@ -88,6 +88,26 @@ export const durationMs: Reader<number> = (label, value) => {
   return duration;
 };
 
+const KILO = 1_000;
+const KIBI = 1_024;
+const SIZES: Readonly<Record<string, number>> = {
+  B: 1,
+  ...Object.fromEntries(['KB', 'MB', 'GB', 'TB'].map((unit, index) => [unit, KILO ** (index + 1)])),
+  ...Object.fromEntries(['KiB', 'MiB', 'GiB', 'TiB'].map((unit, index) => [unit, KIBI ** (index + 1)])),
+};
+
+/** A size such as `2GiB`, `500MB` or `1.5GB`, in bytes. */
+export const sizeBytes: Reader<number> = (label, value) => {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]i?B|B)$/.exec(value.trim());
+  const bytes = Math.floor(Number(match?.[1]) * (SIZES[match?.[2] ?? ''] ?? Number.NaN));
+  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    throw new UsageError(
+      `${label} must be a size such as 2GiB or 500MB (units B, KB, MB, GB, TB, KiB, MiB, GiB, TiB), not "${value}"`,
+    );
+  }
+  return bytes;
+};
+
 export const url =
   (...schemes: readonly string[]): Reader<string> =>
   (label, value) => {

@@ -45,7 +45,7 @@ const yesOrNo = (key: keyof Options, fallback: unknown): Case => ({
   allowed: 'one of true, false',
   default: fallback,
 });
-const durations = (key: keyof Options): Case => ({
+const durations = (key: keyof Options, fallback?: number): Case => ({
   key,
   good: [
     ['90s', 90_000],
@@ -54,7 +54,7 @@ const durations = (key: keyof Options): Case => ({
   ],
   bad: ['90', 's', '-5s', '0s', '5 parsecs', '25d'],
   allowed: '90s, 15m or 2h',
-  default: undefined,
+  default: fallback,
 });
 
 /** The contract's table, in the form of a test: every option has a row. */
@@ -137,6 +137,29 @@ const CASES: Readonly<Record<OptionName, Case>> = {
     bad: ['with space', 'a.b', '', 'x'.repeat(65)],
     allowed: 'at most 64 letters, digits, - and _',
   },
+  'nats-replicas': {
+    key: 'natsReplicas',
+    good: [
+      ['1', 1],
+      ['3', 3],
+      ['5', 5],
+    ],
+    bad: ['0', '2', '4', 'three', ''],
+    allowed: 'one of 1, 3, 5',
+    default: 1,
+  },
+  'spool-max-bytes': {
+    key: 'spoolMaxBytes',
+    good: [
+      ['2GiB', 2_147_483_648],
+      ['500MB', 500_000_000],
+      ['1.5 KiB', 1_536],
+    ],
+    bad: ['2', 'GiB', '-1GB', '0B', '0.1B', '2gigs', '9000000TiB', ''],
+    allowed: '2GiB or 500MB',
+    default: 4_294_967_296,
+  },
+  'spool-max-age': durations('spoolMaxAgeMs', 604_800_000),
   'crawler-id': texts('crawlerId', hostname()),
   'crawler-location': texts('crawlerLocation', 'unknown'),
   'listen-ip': {
