@@ -3,8 +3,9 @@ import { namedNetwork } from './choose-network.ts';
 import { prepareFolder } from './data-folder.ts';
 import { DEFAULT_NATS_URL } from './option-table.ts';
 import type { Options } from './options.ts';
+import { lockOrStandBy } from './standby.ts';
 import { startStore } from './store-part.ts';
-import { renderSummary, summaryPeers } from './summary.ts';
+import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
 
@@ -13,20 +14,29 @@ export function consumer(options: Options): Promise<number> {
   return untilStopped({ ...options, forMs: undefined }, (session) => start(options, session));
 }
 
-async function start(options: Options, { screen, stack }: Session): Promise<Running> {
+async function start(options: Options, { screen, stack, ending, faults }: Session): Promise<Running> {
   const startedMs = Date.now();
   const { logger } = screen;
   const chosen = await namedNetwork(options);
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
+  const { lock, stoodBy } = await lockOrStandBy(options, dataDir, ending, logger);
+  stack.defer(() => lock.release());
   const url = options.natsUrl ?? DEFAULT_NATS_URL;
-  const log = await natsEventLog({ url, logger, durables: [options.consumerName] });
+  const log = await natsEventLog({
+    url,
+    logger,
+    durables: [options.consumerName],
+    // Who takes over has been started long ago: nobody is there to hear that NATS is away.
+    waitOnFirstConnect: stoodBy,
+    signal: ending,
+  });
   stack.defer(() => log.close());
   const store = await startStore(
     options,
     chosen?.network ?? null,
     log,
     dataDir,
-    { checks: [async () => log.problem()], metrics: {} },
+    { checks: [async () => log.problem()], metrics: { strays: faults.strays } },
     stack,
     logger,
   );
@@ -38,8 +48,7 @@ async function start(options: Options, { screen, stack }: Session): Promise<Runn
     failed$: store.failed$,
     async finish() {
       watching.unsubscribe();
-      const peers = await summaryPeers(store.consumer.database.reader);
-      return renderSummary(await takeSnapshot(watched), peers, null);
+      return renderSummary(await takeSnapshot(watched), await store.peers(), null);
     },
   };
 }

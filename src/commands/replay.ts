@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { firstValueFrom } from 'rxjs';
 import { contentEventId, parseEventId } from '../consensus/event-id.ts';
+import { lockFolder } from '../io/folder-lock.ts';
 import type { Logger } from '../io/logger.ts';
 import { RECORDING_FORMATS, type RecordedEvent, readRecording } from '../io/recording.ts';
 import type { EventLog, LogEntry } from '../streams/ports/event-log.ts';
@@ -27,6 +28,9 @@ export async function replay(options: Options, files: readonly string[]): Promis
   await using stack = new AsyncDisposableStack();
   stack.defer(() => signals.release());
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
+  // The event log remembers what it holds: two processes would let go of entries that the other's readers still want.
+  const lock = await lockFolder(dataDir, 'sentry');
+  stack.defer(() => lock.release());
   const { spool, nats } = await openEventPath({ ...options, natsMayBeAway: false }, dataDir, stack, logger);
   const tally: Tally = { appended: 0, broken: 0 };
   for (const file of files) {

@@ -1,11 +1,12 @@
 import { merge, NEVER } from 'rxjs';
+import { lockFolder } from '../io/folder-lock.ts';
 import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
 import { prepareFolder } from './data-folder.ts';
 import { drained, openEventPath } from './event-path.ts';
 import type { Options } from './options.ts';
 import { startStore, type Told } from './store-part.ts';
-import { renderSummary, summaryPeers } from './summary.ts';
+import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
 
@@ -22,16 +23,23 @@ export function crawlAndStore(options: Options, parts: { readonly stores: boolea
 async function start(
   options: Options,
   { stores }: { readonly stores: boolean },
-  { screen, stack }: Session,
+  { screen, stack, faults }: Session,
 ): Promise<Running> {
   const startedMs = Date.now();
   const { logger } = screen;
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
+  for (const role of stores ? (['sentry', 'consumer'] as const) : (['sentry'] as const)) {
+    const lock = await lockFolder(dataDir, role);
+    stack.defer(() => lock.release());
+  }
   const chosen = await chooseNetwork(options, stack, logger);
   const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
   const nats = stores ? await path.nats : null;
   // What starts later adds its own.
-  const told: Told = { checks: [path.check, async () => nats?.problem() ?? null], metrics: { spool: path.spool } };
+  const told: Told = {
+    checks: [path.check, async () => nats?.problem() ?? null],
+    metrics: { spool: path.spool, strays: faults.strays },
+  };
   const { network } = chosen;
   const store = stores ? await startStore(options, network, nats ?? path.spool, dataDir, told, stack, logger) : null;
   const crawling = stack.use(new AsyncDisposableStack());
@@ -48,7 +56,7 @@ async function start(
       watching.unsubscribe();
       await crawling.disposeAsync();
       if (store !== null) await drained(path.spool);
-      const peers = store === null ? null : await summaryPeers(store.consumer.database.reader);
+      const peers = store === null ? null : await store.peers();
       return renderSummary(await takeSnapshot(watched), peers, chosen.truth);
     },
   };

@@ -40,7 +40,7 @@ export async function takeSnapshot({ network, startedMs, crawl, store, forwarded
             eventsStored: counts.applied,
             malformed: counts.malformed,
             parquetFiles: counts.parquetFiles,
-            url: store.http.url,
+            url: store.url,
             problems: store.consumer.problems(),
           },
     forwarded: forwarded(),

@@ -1,5 +1,6 @@
 import {
   asyncScheduler,
+  filter,
   firstValueFrom,
   ignoreElements,
   mergeWith,
@@ -25,7 +26,9 @@ export const RESTARTS: RestartPolicy = {
 export interface Kept<P> {
   /** The part as it runs now; `null` while it is down. */
   readonly current: P | null;
-  /** That, now and at each change. */
+  /** That, or as it ran last. */
+  readonly last: P;
+  /** What `current` is, now and at each change. */
   readonly current$: Observable<P | null>;
   /** Errors when the part has failed too often; never completes. */
   readonly failed$: Observable<never>;
@@ -55,6 +58,7 @@ export async function keepRunning<P extends Part>(
   const changes$ = new ReplaySubject<P | null>(1);
   const ended = Promise.withResolvers<void>();
   let current: P | null = null;
+  let last: P | null = null;
   let problem: string | null = null;
 
   function become(state: PartState<P>): void {
@@ -67,6 +71,7 @@ export async function keepRunning<P extends Part>(
       if (problem !== null) logger.info(`${name} runs again`);
       problem = null;
       current = state.part;
+      last = current;
     }
     changes$.next(current);
   }
@@ -85,9 +90,12 @@ export async function keepRunning<P extends Part>(
       ended.resolve();
     },
   });
-  await firstValueFrom(changes$);
+  const first = await firstValueFrom(changes$.pipe(filter((part) => part !== null)));
 
   return {
+    get last() {
+      return last ?? first;
+    },
     get current() {
       return current;
     },

@@ -6,6 +6,8 @@ import type { StageDepths } from './sentry.ts';
 
 /** What the program counts, read at the moment of a scrape; each source may be missing. */
 export interface MetricSources {
+  /** Errors inside network libraries that nobody caught, by library. */
+  strays?: ReadonlyMap<string, number>;
   sentry?: { stats(): SentryStats; readonly depths: StageDepths };
   consumer?: { counts(): ConsumerCounts };
   spool?: { depth(): Promise<{ readonly entries: number; readonly bytes: number }> };
@@ -39,7 +41,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     });
   }
 
-  const { sentry, consumer, spool } = sources;
+  const { sentry, consumer, spool, strays } = sources;
+  if (strays !== undefined) {
+    gauge('uncaught_network_errors_total', 'Errors in network libraries that nobody caught', ['library'], (set) => {
+      for (const [library, count] of strays) set({ library }, count);
+    });
+  }
   if (sentry !== undefined) {
     gauge('epoch', 'Current epoch by the network clock', [], (set) => set({}, sentry.stats().epoch));
     gauge('peers', 'Peers known, by phase', ['phase'], (set) => {

@@ -7,6 +7,7 @@ import type { ViewReader } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { addFigures } from './figures.ts';
+import { addHealth, type ReadinessCheck } from './health.ts';
 import { OPENAPI } from './openapi.ts';
 import type { Pseudonym } from './pseudonym.ts';
 import { parseTimeRange } from './time-range.ts';
@@ -17,8 +18,7 @@ export interface AppOptions {
   readonly figures: NetworkFigures;
   readonly isApiKey: IsApiKey;
   readonly pseudonym: Pseudonym;
-  /** Each resolves to `null`, or to the reason why the program is not ready. */
-  readonly readiness: readonly (() => Promise<string | null>)[];
+  readonly readiness: readonly ReadinessCheck[];
   /** What `/metrics` reads at each scrape. */
   readonly metrics?: MetricSources;
   readonly logger: Logger;
@@ -56,11 +56,7 @@ export function createApp(options: AppOptions): Hono {
   });
   addFigures(app, { figures, isApiKey });
   app.get('/openapi.json', (context) => context.json(OPENAPI));
-  app.get('/healthz', (context) => context.json({ status: 'ok' }));
-  app.get('/readyz', async (context) => {
-    const reasons = (await Promise.all(readiness.map((check) => check()))).filter((reason) => reason !== null);
-    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
-  });
+  addHealth(app, readiness);
   app.get('/metrics', async (context) => {
     const { contentType, render } = createMetrics(metrics);
     return context.body(await render(), 200, { 'Content-Type': contentType });

@@ -2,7 +2,19 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
-import { asyncScheduler, firstValueFrom, from, race, type SchedulerLike, timer } from 'rxjs';
+import {
+  asyncScheduler,
+  filter,
+  firstValueFrom,
+  from,
+  fromEvent,
+  map,
+  merge,
+  type Observable,
+  race,
+  type SchedulerLike,
+  timer,
+} from 'rxjs';
 
 export interface HttpOptions {
   readonly host: string;
@@ -15,6 +27,8 @@ export interface HttpOptions {
 export interface HttpServer {
   readonly url: string;
   readonly port: number;
+  /** Errors when the server has stopped to listen by itself; never completes. */
+  readonly failed$: Observable<never>;
   /** Takes no more requests, lets those under way finish for a few seconds, then cuts them off. */
   close(): Promise<void>;
 }
@@ -57,10 +71,22 @@ export async function startHttp({ host, port, fetch, scheduler = asyncScheduler 
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, host, port);
   const { port: chosen } = server.address() as AddressInfo;
+  let closing = false;
   return {
+    failed$: merge(fromEvent(server, 'error'), fromEvent(server, 'close')).pipe(
+      filter(() => !closing),
+      map((reason): never => {
+        throw reason instanceof Error ? reason : new Error(`no longer listening on ${host}:${chosen}`);
+      }),
+    ),
     url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`,
     port: chosen,
     close: async () => {
+      closing = true;
+      if (!server.listening) {
+        server.closeAllConnections();
+        return;
+      }
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
