@@ -33,7 +33,11 @@ export interface DevnetNode {
   readonly long_lived_subnets: readonly number[];
   readonly behaviour: Behaviour;
   readonly city: string;
+  readonly region: string;
   readonly country: string;
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly postal_code: string;
   readonly asn: number;
   readonly node_id: string;
   readonly agent: string;

@@ -3,36 +3,55 @@ import type { Random } from './random.ts';
 /** Where simulated nodes stand: data centres and homes where real ones are common. */
 export interface Place {
   readonly city: string;
+  readonly region: string;
   /** ISO 3166-1, two letters. */
   readonly country: string;
+  /** Degrees. */
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly postal_code: string;
   readonly asn: number;
 }
 
-const PLACES: readonly (Place & { readonly weight: number })[] = [
-  { city: 'Ashburn', country: 'US', asn: 14618, weight: 16 },
-  { city: 'Falkenstein', country: 'DE', asn: 24940, weight: 12 },
-  { city: 'Helsinki', country: 'FI', asn: 24940, weight: 8 },
-  { city: 'Frankfurt am Main', country: 'DE', asn: 16509, weight: 8 },
-  { city: 'Dublin', country: 'IE', asn: 16509, weight: 6 },
-  { city: 'Portland', country: 'US', asn: 16509, weight: 6 },
-  { city: 'New York', country: 'US', asn: 701, weight: 6 },
-  { city: 'Los Angeles', country: 'US', asn: 20001, weight: 5 },
-  { city: 'Paris', country: 'FR', asn: 16276, weight: 6 },
-  { city: 'London', country: 'GB', asn: 2856, weight: 5 },
-  { city: 'Amsterdam', country: 'NL', asn: 14061, weight: 4 },
-  { city: 'Berlin', country: 'DE', asn: 3320, weight: 4 },
-  { city: 'Toronto', country: 'CA', asn: 577, weight: 4 },
-  { city: 'Singapore', country: 'SG', asn: 16509, weight: 4 },
-  { city: 'Tokyo', country: 'JP', asn: 2516, weight: 3 },
-  { city: 'Sydney', country: 'AU', asn: 1221, weight: 3 },
+type Row = readonly [
+  weight: number,
+  city: string,
+  region: string,
+  country: string,
+  latitude: number,
+  longitude: number,
+  postalCode: string,
+  asn: number,
 ];
 
+const ROWS: readonly Row[] = [
+  [16, 'Ashburn', 'Virginia', 'US', 39.04, -77.49, '20147', 14618],
+  [12, 'Falkenstein', 'Saxony', 'DE', 50.48, 12.37, '08223', 24940],
+  [8, 'Helsinki', 'Uusimaa', 'FI', 60.17, 24.94, '00100', 24940],
+  [8, 'Frankfurt am Main', 'Hesse', 'DE', 50.11, 8.68, '60313', 16509],
+  [6, 'Dublin', 'Leinster', 'IE', 53.35, -6.26, 'D02', 16509],
+  [6, 'Portland', 'Oregon', 'US', 45.52, -122.68, '97201', 16509],
+  [6, 'New York', 'New York', 'US', 40.71, -74.01, '10001', 701],
+  [5, 'Los Angeles', 'California', 'US', 34.05, -118.24, '90012', 20001],
+  [6, 'Paris', 'Île-de-France', 'FR', 48.86, 2.35, '75001', 16276],
+  [5, 'London', 'England', 'GB', 51.51, -0.13, 'SW1A', 2856],
+  [4, 'Amsterdam', 'North Holland', 'NL', 52.37, 4.9, '1012', 14061],
+  [4, 'Berlin', 'Berlin', 'DE', 52.52, 13.41, '10115', 3320],
+  [4, 'Toronto', 'Ontario', 'CA', 43.65, -79.38, 'M5H', 577],
+  [4, 'Singapore', 'Singapore', 'SG', 1.29, 103.85, '048616', 16509],
+  [3, 'Tokyo', 'Tokyo', 'JP', 35.68, 139.69, '100-0001', 2516],
+  [3, 'Sydney', 'New South Wales', 'AU', -33.87, 151.21, '2000', 1221],
+];
+
+const PLACES = ROWS.map(([weight, city, region, country, latitude, longitude, postalCode, asn]) => {
+  return { weight, place: { city, region, country, latitude, longitude, postal_code: postalCode, asn } };
+});
+
 export function drawPlace(random: Random): Place {
-  let remaining = random() * PLACES.reduce((sum, place) => sum + place.weight, 0);
-  const chosen = PLACES.find((place) => {
-    remaining -= place.weight;
+  let remaining = random() * PLACES.reduce((sum, { weight }) => sum + weight, 0);
+  const chosen = PLACES.find(({ weight }) => {
+    remaining -= weight;
     return remaining < 0;
   });
-  const { city, country, asn } = chosen ?? (PLACES[0] as Place);
-  return { city, country, asn };
+  return (chosen ?? (PLACES[0] as (typeof PLACES)[number])).place;
 }

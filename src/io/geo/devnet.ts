@@ -20,6 +20,7 @@ const networkFile = z.object({
       country: z.string().nullish(),
       latitude: z.number().nullish(),
       longitude: z.number().nullish(),
+      postal_code: z.string().nullish(),
       asn: z.union([z.string(), z.number()]).nullish(),
     }),
   ),

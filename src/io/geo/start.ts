@@ -18,6 +18,7 @@ import type { TrackerDatabase } from '../tracker/database.ts';
 import { sqliteLocationStore } from '../tracker/locations.ts';
 
 export interface GeolocationOptions {
+  /** Not closed by this. */
   readonly chain: GeoChain;
   readonly database: TrackerDatabase;
   /** Emits when there may be new addresses, such as the consumer's summaries. */
@@ -43,8 +44,8 @@ export interface Geolocation {
   problems(): readonly string[];
   /** Resolves when no address waits to be located, and after `maxWaitMs` in any case. */
   settled(maxWaitMs: number): Promise<void>;
-  /** Gives up what is under way and closes the sources. */
-  close(): Promise<void>;
+  /** Gives up what is under way. */
+  close(): void;
 }
 
 const PRUNE_MS = 86_400_000;
@@ -70,7 +71,7 @@ export function startGeolocation({
       counts: () => tally,
       problems: () => [],
       settled: async () => {},
-      close: chain.close,
+      close: () => {},
     };
   }
   const rounds = new Subject<void>();
@@ -117,11 +118,10 @@ export function startGeolocation({
       );
       await firstValueFrom(race(done$, timer(maxWaitMs, scheduler)));
     },
-    async close() {
+    close() {
       rounds.complete();
       work.unsubscribe();
       pruning.unsubscribe();
-      await chain.close();
     },
   };
 }

@@ -23,7 +23,7 @@ beforeEach(async () => {
   consumer = await consume();
 });
 afterEach(async () => {
-  await geolocation?.close();
+  geolocation?.close();
   geolocation = undefined;
   await consumer.close();
   await folder.remove();
@@ -85,7 +85,7 @@ describe('geolocation beside the consumer', () => {
     locate(geoChain([source], silent));
     for (const id of ['a', 'b', 'a']) await observe(id, '88.198.1.1');
     await vi.waitFor(async () => expect(await countries()).toEqual({ a: 'DE', b: 'DE' }), { timeout: 5_000 });
-    await geolocation?.close();
+    geolocation?.close();
     await consumer.close();
     consumer = await consume();
     locate(geoChain([source], silent));
@@ -102,7 +102,7 @@ describe('geolocation beside the consumer', () => {
     locate(geoChain([stuck], silent));
     await observe('a', '88.198.1.1');
     await vi.waitFor(() => expect(stuck.asked).toHaveLength(1), { timeout: 5_000 });
-    await geolocation?.close();
+    geolocation?.close();
     locate(geoChain([fakeLocator('source', () => place('DE'))], silent));
     await vi.waitFor(async () => expect(await countries()).toEqual({ a: 'DE' }), { timeout: 5_000 });
   });
@@ -132,6 +132,24 @@ describe('geolocation beside the consumer', () => {
       timeout: 5_000,
     });
     expect(geolocation?.problems()).toEqual(['source: no']);
+  });
+
+  it('settles when every address was asked about, one that no source can tell of too, and does not wait for ever', async () => {
+    const sources = [
+      fakeLocator('source', (ip) => (ip.endsWith('.1') ? place('DE') : Promise.reject(new Error('no')))),
+    ];
+    locate(geoChain(sources, silent));
+    await observe('a', '88.198.1.1');
+    await observe('b', '88.198.1.2');
+    await consumer.reached(({ applied }) => applied === 2);
+    await geolocation?.settled(10_000);
+    expect(geolocation?.counts()).toEqual({ addresses: 2, placed: 1, provisional: 1 });
+    geolocation?.close();
+    locate(geoChain([fakeLocator('stuck', () => new Promise(() => {}))], silent));
+    await observe('c', '88.198.1.3');
+    await consumer.reached(({ applied }) => applied === 3);
+    await geolocation?.settled(50);
+    expect(await countries()).toEqual({ a: 'DE', b: null, c: null });
   });
 
   it('without any source does nothing', async () => {
