@@ -52,7 +52,8 @@ interface Estimated {
   readonly estimate_observations: number;
 }
 
-async function crawl(dir: string, dataDir: string): Promise<void> {
+/** How the program ended: what it saw is judged however that was. */
+async function crawl(dir: string, dataDir: string): Promise<string | null> {
   const seconds = Math.ceil((EPOCHS * SLOTS_PER_EPOCH * SLOT_MS) / 1_000);
   const options = {
     nodes: NODES,
@@ -66,8 +67,8 @@ async function crawl(dir: string, dataDir: string): Promise<void> {
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const command = [CLI, 'run', '--network', 'devnet', '--for', `${seconds}s`, '--log-level', 'warn', ...flags];
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`the program ended with ${code}`);
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  return code === 0 ? null : `the program ended with ${code ?? signal}`;
 }
 
 const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
@@ -76,7 +77,7 @@ const pad = (value: unknown, width: number) => String(value).padStart(width);
 const folder = await mkdtemp(join(tmpdir(), 'valtrack-bench-'));
 try {
   const [dir, dataDir] = [join(folder, 'devnet'), join(folder, 'data')];
-  await crawl(dir, dataDir);
+  const failure = await crawl(dir, dataDir);
   const { nodes } = JSON.parse(await readFile(join(dir, 'network.json'), 'utf8')) as { nodes: TrueNode[] };
   const tracker = await openTracker(dataDir);
   const rows = await tracker.reader.all<Estimated>(
@@ -137,7 +138,9 @@ try {
   console.log(`sum of combined over the network: ${percent(Math.abs(estimated - truth) / truth)} from the truth`);
   console.log(`nodes with the truth inside their 90 % interval: ${percent(covered / observed)}`);
   console.log(`nodes with their stake inside its bounds: ${percent(stakeCovered / observed)}`);
-  process.exitCode = Math.abs(estimated - truth) <= 0.1 * truth && covered >= 0.85 * observed ? 0 : 1;
+  if (failure !== null) console.log(`FAILED: ${failure}`);
+  const isRight = Math.abs(estimated - truth) <= 0.1 * truth && covered >= 0.85 * observed;
+  process.exitCode = isRight && failure === null ? 0 : 1;
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

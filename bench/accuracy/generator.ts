@@ -22,6 +22,7 @@ export const CLIENT_NAMES = ['Lighthouse', 'Grandine', 'Lodestar', 'Nimbus', 'Pr
 export type ClientName = (typeof CLIENT_NAMES)[number];
 
 const SLOTS = 32;
+const SUBNETS = 64;
 
 /** First slot in which the subscription for a duty is there; it goes after the duty's slot. */
 const JOINS_AT: Readonly<Record<ClientName, (dutySlot: number) => number>> = {
@@ -57,35 +58,54 @@ export interface WatchOptions {
 }
 
 /** Draws duties for every epoch and looks at the node once in each, in a slot of its own. */
-export function watchNode({ client, validators, activeValidators, epochs, random }: WatchOptions): WatchedNode {
-  const committees = Math.min(64, Math.max(1, Math.floor(activeValidators / SLOTS / 128)));
-  const committeeSize = Math.floor(activeValidators / SLOTS / committees);
-  const aggregates = 1 / Math.max(1, Math.floor(committeeSize / 16));
-
-  const joined = new Map<number, { readonly from: number; readonly subnet: number }[]>();
-  for (let epoch = 0; epoch < epochs + 2; epoch++) {
-    for (let index = successes(validators, aggregates, random); index > 0; index--) {
-      const slot = epoch * SLOTS + Math.floor(random() * SLOTS);
-      const subnet = (committees * (slot % SLOTS) + Math.floor(random() * committees)) % 64;
-      const duties = joined.get(slot) ?? [];
-      duties.push({ from: JOINS_AT[client](slot), subnet });
-      joined.set(slot, duties);
-    }
-  }
-
-  const backbone = Math.floor(random() * 64);
-  const longLived = new Set([backbone, (backbone + 1) % 64]);
+export function watchNode(options: WatchOptions): WatchedNode {
+  const { client, validators, epochs, random } = options;
+  const duties = drawDuties(options);
+  const backbone = Math.floor(random() * SUBNETS);
+  const longLived = new Set([backbone, (backbone + 1) % SUBNETS]);
   const looks: Look[] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {
     const slot = epoch * SLOTS + Math.floor(random() * SLOTS);
     const subscribed = new Set(longLived);
     for (let duty = slot; duty < slot + 2 * SLOTS; duty++) {
-      for (const { from, subnet } of joined.get(duty) ?? []) if (from <= slot) subscribed.add(subnet);
+      if (JOINS_AT[client](duty) <= slot) for (const subnet of duties.get(duty) ?? []) subscribed.add(subnet);
     }
     looks.push({ slot, subscribed });
   }
-  const custodyGroupCount = validators === 0 ? 4 : Math.min(128, Math.max(8, validators));
-  return { client, validators, longLived, custodyGroupCount, looks };
+  return { client, validators, longLived, custodyGroupCount: custodyGroups(client, validators, random), looks };
+}
+
+/**
+ * The subnets of the node's aggregators, by slot. Every validator of the network has one place in an epoch's shuffling, so that two
+ * never share one; the shuffling is cut into committees as compute_committee does. Who aggregates is drawn before the places: that
+ * leaves the same distribution, and is quick.
+ */
+function drawDuties({ validators, activeValidators, epochs, random }: WatchOptions): Map<number, number[]> {
+  const committees = Math.min(64, Math.max(1, Math.floor(activeValidators / SLOTS / 128)));
+  const committeeSize = Math.floor(activeValidators / SLOTS / committees);
+  const aggregates = 1 / Math.max(1, Math.floor(committeeSize / 16));
+  const duties = new Map<number, number[]>();
+  for (let epoch = 0; epoch < epochs + 2; epoch++) {
+    const aggregators = successes(validators, aggregates, random);
+    const places = new Set<number>();
+    while (places.size < aggregators) places.add(Math.floor(random() * activeValidators));
+    for (const place of places) {
+      const committee = Math.floor((place * SLOTS * committees) / activeValidators);
+      const slotInEpoch = Math.floor(committee / committees);
+      const slot = epoch * SLOTS + slotInEpoch;
+      const subnet = (committees * slotInEpoch + (committee % committees)) % SUBNETS;
+      const others = duties.get(slot);
+      if (others === undefined) duties.set(slot, [subnet]);
+      else others.push(subnet);
+    }
+  }
+  return duties;
+}
+
+/** 32 ETH a validator. Nimbus knows only of those in its own process, and half of its users run another. */
+function custodyGroups(client: ClientName, validators: number, random: Random): number {
+  if (validators === 0 || (client === 'Nimbus' && random() < 0.5)) return 4;
+  return Math.min(128, Math.max(8, validators));
 }
 
 /** Binomial draw by jumping from success to success. */

@@ -1,62 +1,64 @@
 import { CLIENTS, type Client } from '../../src/consensus/client.ts';
-import { CLIENT_WINDOWS, visibleSlots } from '../../src/consensus/estimators/client-windows.ts';
-import { combinedEstimate } from '../../src/consensus/estimators/combined.ts';
-import { dutyRules } from '../../src/consensus/estimators/committees.ts';
-import { exposures } from '../../src/consensus/estimators/exposure.ts';
-import { addLegacyObservation, legacyEstimate, NO_LEGACY_COUNTS } from '../../src/consensus/estimators/legacy.ts';
-import { addObservation, NO_STATISTICS } from '../../src/consensus/estimators/subnet-statistics.ts';
-import { subnetsEstimate } from '../../src/consensus/estimators/subnets.ts';
+import { estimatorModel } from '../../src/consensus/estimators/estimator-network.ts';
+import { addLegacyObservation, NO_LEGACY_COUNTS } from '../../src/consensus/estimators/legacy.ts';
+import { type Method, type MethodEstimate, peerEstimates } from '../../src/consensus/estimators/peer-estimates.ts';
+import { addLook, NO_PEER_STATISTICS } from '../../src/consensus/estimators/peer-statistics.ts';
+import { type PublishedEstimate, publishedEstimate } from '../../src/consensus/estimators/published.ts';
 import { shortLivedSubnets } from '../../src/consensus/subnets.ts';
 import type { WatchedNode } from './generator.ts';
 
-export const METHODS = ['published', 'legacy', 'subnets', 'combined'] as const;
-export type Method = (typeof METHODS)[number];
+export { METHODS } from '../../src/consensus/estimators/peer-estimates.ts';
 
 export interface Judged {
+  /** The lower bound where there is only one. */
   readonly validators: number;
+  readonly isBound: boolean;
   /** Whether the 90 % interval holds the truth; `null` for methods without one. */
   readonly covered: boolean | null;
 }
 
-const SLOTS_PER_EPOCH = 32;
-const EPOCH_MS = SLOTS_PER_EPOCH * 12_000;
+/** What each method says of a node; one that says nothing is absent. */
+export type Judge = (node: WatchedNode) => Readonly<Partial<Record<Method, Judged>>>;
 
-/** What each method says of a node. */
-export function judge(node: WatchedNode, activeValidators: number): Readonly<Record<Method, Judged>> {
-  const rules = dutyRules(activeValidators, SLOTS_PER_EPOCH);
-  const client: Client = CLIENTS.find((name) => name === node.client) ?? 'unknown';
-  const window = CLIENT_WINDOWS[client];
-  if (window === undefined) throw new Error(`no window for ${client}`);
-  let statistics = NO_STATISTICS;
-  let legacy = NO_LEGACY_COUNTS;
-  let published = 0;
-  for (const { slot, subscribed } of node.looks) {
-    const visible = visibleSlots(window, slot, slot, SLOTS_PER_EPOCH);
-    const atMs = (slot / SLOTS_PER_EPOCH) * EPOCH_MS;
-    statistics = addObservation(statistics, {
-      atMs,
-      visible,
-      exposures: exposures(rules, visible, node.longLived, subscribed),
-    });
-    legacy = addLegacyObservation(legacy, subscribed, node.longLived);
-    published = Math.max(published, shortLivedSubnets(subscribed, node.longLived).length);
-  }
-  const subnets = subnetsEstimate(statistics);
-  const combined = combinedEstimate({
-    client,
-    custodyGroupCount: node.custodyGroupCount,
-    subnets,
-    observations: node.looks.length,
-    subscribesToAll: false,
-  });
-  const holds = (estimate: { low: number; high: number | null } | null) =>
-    estimate !== null &&
-    estimate.low <= node.validators &&
-    node.validators <= (estimate.high ?? Number.POSITIVE_INFINITY);
-  return {
-    published: { validators: published, covered: null },
-    legacy: { validators: legacyEstimate(legacy)?.validatorCount ?? 0, covered: null },
-    subnets: { validators: subnets?.validators ?? subnets?.low ?? 0, covered: holds(subnets) },
-    combined: { validators: combined?.validators ?? combined?.low ?? 0, covered: holds(combined) },
+const SLOTS_PER_EPOCH = 32;
+const SLOT_MS = 12_000;
+
+/** Judges nodes of such a network by the way that the program takes. */
+export function judgeFor(activeValidators: number): Judge {
+  const model = estimatorModel({ genesisTimeMs: 0, slotMs: SLOT_MS, slotsPerEpoch: SLOTS_PER_EPOCH, activeValidators });
+  return (node) => {
+    const { longLived, custodyGroupCount, looks } = node;
+    const client: Client = CLIENTS.find((known) => known === node.client) ?? 'unknown';
+    let statistics = NO_PEER_STATISTICS;
+    let legacy = NO_LEGACY_COUNTS;
+    let published: PublishedEstimate | undefined;
+    for (const { slot, subscribed } of looks) {
+      const epoch = Math.floor(slot / SLOTS_PER_EPOCH);
+      const look = { atMs: slot * SLOT_MS, epoch, longLived, subscribed, slots: { from: slot, to: slot } };
+      statistics = addLook(statistics, look, client, model);
+      legacy = addLegacyObservation(legacy, subscribed, longLived);
+      published = publishedEstimate(published, shortLivedSubnets(subscribed, longLived).length);
+    }
+    const { methods } = peerEstimates(
+      {
+        agent: client,
+        firstSeenMs: 0,
+        lastSeenMs: looks.length * SLOTS_PER_EPOCH * SLOT_MS,
+        published: published ?? publishedEstimate(undefined, null),
+        legacy,
+        custodyGroupCount,
+        custodyObservations: looks.length,
+        statistics,
+      },
+      model,
+    );
+    return Object.fromEntries(methods.flatMap((said) => judged(said, node)));
   };
+}
+
+function judged({ method, estimate, low, high }: MethodEstimate, { validators }: WatchedNode): [Method, Judged][] {
+  const value = estimate ?? low;
+  if (value === null) return [];
+  const covered = low === null ? null : low <= validators && validators <= (high ?? Number.POSITIVE_INFINITY);
+  return [[method, { validators: value, isBound: estimate === null, covered }]];
 }

@@ -48,7 +48,7 @@ function longLivedSubnets({ metadata, enr }: MetadataReceivedEvent): readonly nu
 
 /**
  * By the observer's own slot if it says one, else by the clock. What a node was subscribed to at the end is of one slot, whatever came
- * late. An observation longer than an epoch is none.
+ * late and however long it took. All that was seen in more than an epoch tells nothing.
  */
 function slotsOf(
   { slot, timestamp, observed_from, observed_to, current_subnets }: MetadataReceivedEvent,
@@ -56,7 +56,8 @@ function slotsOf(
 ): SubnetLook['slots'] {
   const from = slot ?? slotAt(observed_from ?? timestamp);
   const lasted = slotAt(observed_to ?? observed_from ?? timestamp) - slotAt(observed_from ?? observed_to ?? timestamp);
-  if (from < 0 || lasted < 0 || lasted > rules.slotsPerEpoch) return null;
+  if (from < 0 || lasted < 0) return null;
   const to = from + lasted;
-  return { from: Array.isArray(current_subnets) ? to : from, to };
+  if (Array.isArray(current_subnets)) return { from: to, to };
+  return lasted > rules.slotsPerEpoch ? null : { from, to };
 }

@@ -38,6 +38,13 @@ describe('subnetLook', () => {
     });
   });
 
+  it('takes a picture of the end at its word however long the visit took', () => {
+    // A node that dials us is held for ten seconds, which are more than an epoch on a devnet.
+    const times = { observed_from: SLOT_START_MS, observed_to: SLOT_START_MS + 40 * 12_000 };
+    const event = observation({ slot: SLOT, ...times, current_subnets: [11, 12, 6] });
+    expect(subnetLook(event, model)?.slots).toEqual({ from: SLOT + 40, to: SLOT + 40 });
+  });
+
   it('takes the slot from the time where the event has none, as from the Go sentry', () => {
     const event = observation({ timestamp: SLOT_START_MS + 11_999 });
     expect(subnetLook(event, model)?.slots).toEqual({ from: SLOT, to: SLOT });
