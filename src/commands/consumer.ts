@@ -1,6 +1,7 @@
 import { natsEventLog } from '../io/event-log/nats.ts';
 import { namedNetwork } from './choose-network.ts';
 import { prepareFolder } from './data-folder.ts';
+import { checkGeo } from './geo-part.ts';
 import { DEFAULT_NATS_URL } from './option-table.ts';
 import type { Options } from './options.ts';
 import { lockOrStandBy } from './standby.ts';
@@ -15,6 +16,7 @@ export function consumer(options: Options): Promise<number> {
 }
 
 async function start(options: Options, { screen, stack, ending, faults }: Session): Promise<Running> {
+  checkGeo(options);
   const startedMs = Date.now();
   const { logger } = screen;
   const chosen = await namedNetwork(options);
@@ -33,7 +35,7 @@ async function start(options: Options, { screen, stack, ending, faults }: Sessio
   stack.defer(() => log.close());
   const store = await startStore(
     options,
-    chosen?.network ?? null,
+    chosen,
     log,
     dataDir,
     { checks: [async () => log.problem()], metrics: { strays: faults.strays } },
@@ -48,6 +50,7 @@ async function start(options: Options, { screen, stack, ending, faults }: Sessio
     failed$: store.failed$,
     async finish() {
       watching.unsubscribe();
+      await store.located();
       return renderSummary(await takeSnapshot(watched), await store.peers(), null);
     },
   };

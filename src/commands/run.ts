@@ -4,6 +4,7 @@ import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
 import { prepareFolder } from './data-folder.ts';
 import { drained, openEventPath } from './event-path.ts';
+import { checkGeo } from './geo-part.ts';
 import type { Options } from './options.ts';
 import { startStore, type Told } from './store-part.ts';
 import { renderSummary } from './summary.ts';
@@ -25,6 +26,7 @@ async function start(
   { stores }: { readonly stores: boolean },
   { screen, stack, faults }: Session,
 ): Promise<Running> {
+  if (stores) checkGeo(options);
   const startedMs = Date.now();
   const { logger } = screen;
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
@@ -41,7 +43,7 @@ async function start(
     metrics: { spool: path.spool, strays: faults.strays },
   };
   const { network } = chosen;
-  const store = stores ? await startStore(options, network, nats ?? path.spool, dataDir, told, stack, logger) : null;
+  const store = stores ? await startStore(options, chosen, nats ?? path.spool, dataDir, told, stack, logger) : null;
   const crawling = stack.use(new AsyncDisposableStack());
   const crawl = await startCrawl(options, chosen, path, dataDir, crawling, logger);
   told.checks.push(...crawl.checks);
@@ -56,6 +58,7 @@ async function start(
       watching.unsubscribe();
       await crawling.disposeAsync();
       if (store !== null) await drained(path.spool);
+      await store?.located();
       const peers = store === null ? null : await store.peers();
       return renderSummary(await takeSnapshot(watched), peers, chosen.truth);
     },

@@ -1,6 +1,6 @@
 import { concatMap, from, merge, type Observable, throwError } from 'rxjs';
-import type { EstimatorNetwork } from '../consensus/estimators/estimator-network.ts';
 import { type Consumer, startConsumer } from '../io/consumer.ts';
+import { startGeolocation } from '../io/geo/start.ts';
 import { apiKeysFrom } from '../io/http/api-keys.ts';
 import { createApp } from '../io/http/app.ts';
 import { healthOnly } from '../io/http/health.ts';
@@ -11,6 +11,8 @@ import type { MetricSources } from '../io/metrics.ts';
 import { networkFigures } from '../io/tracker/network-figures.ts';
 import { viewReader } from '../io/tracker/view-reader.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
+import type { ChosenNetwork } from './choose-network.ts';
+import { openGeo } from './geo-part.ts';
 import type { Check } from './health.ts';
 import { startHttpPart } from './http-part.ts';
 import type { Options } from './options.ts';
@@ -26,6 +28,8 @@ export interface Store {
   totals(): Promise<StoreTotals>;
   /** The peers of the view; none while the consumer is down. */
   peers(): Promise<SummaryPeer[]>;
+  /** Resolves when every peer is where its address is, as far as that can be known within seconds. */
+  located(): Promise<void>;
 }
 
 export interface StoreTotals {
@@ -40,13 +44,21 @@ export interface Told {
   readonly metrics: MetricSources;
 }
 
+/** How long the end waits for the last addresses; what is not located by then is at the next start. */
+const LOCATED_MS = 3_000;
+
 /**
  * Starts the consumer and the HTTP API, which tells what it is told; both stop with the stack, the API first.
- * @param network what the events are about; `null` where that is not known, and then custody counts alone tell of validators
+ * Where peers are is asked for beside that: a source of locations that fails is told of by `/api/v1/geolocation` and the log, and is
+ * no reason to be not ready, for the program does all of its other work.
+ * @param chosen what the events are about; `null` where that is not known, and then custody counts alone tell of validators
  */
 export async function startStore(
-  options: Pick<Options, 'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys'>,
-  network: EstimatorNetwork | null,
+  options: Pick<
+    Options,
+    'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys' | 'geo' | 'mmdb' | 'ipinfoToken' | 'ipMetadata'
+  >,
+  chosen: Pick<ChosenNetwork, 'network' | 'devnetFile'> | null,
   log: EventLog,
   dataDir: string,
   { checks, metrics }: Told,
@@ -54,6 +66,9 @@ export async function startStore(
   logger: Logger,
 ): Promise<Store> {
   const pseudonym = await pseudonymFrom(dataDir);
+  const network = chosen?.network ?? null;
+  const chain = await openGeo(options, chosen?.devnetFile ?? null, logger);
+  stack.defer(() => chain.close());
   let totals: StoreTotals = { peers: 0, observations: 0, validators: 0 };
 
   /** The consumer, and the API on its database. */
@@ -66,18 +81,25 @@ export async function startStore(
       ...(network === null ? {} : { network }),
     });
     metrics.consumer = consumer;
-    const { reader } = consumer.database;
+    const { database, summaries } = consumer;
+    const { reader } = database;
+    const geolocation = startGeolocation({ chain, database, wake$: summaries, logger });
     const { fetch } = createApp({
       view: viewReader(reader),
       figures: networkFigures(reader, network),
       isApiKey: apiKeysFrom(options.apiKeys),
       pseudonym,
+      geolocation,
       readiness: checks,
       metrics,
       logger,
     });
     const failed$ = from(consumer.ended).pipe(concatMap(() => throwError(() => new Error('the consumer has ended'))));
-    return { consumer, reader, fetch, failed$, stop: () => consumer.close() };
+    const stop = async () => {
+      geolocation.close();
+      await consumer.close();
+    };
+    return { consumer, reader, geolocation, fetch, failed$, stop };
   }
 
   const keeper = await keepRunning('the consumer', startPart, { logger });
@@ -100,6 +122,7 @@ export async function startStore(
       totals = row ?? totals;
       return totals;
     },
+    located: async () => keeper.current?.geolocation.settled(LOCATED_MS),
     peers: async () => (keeper.current === null ? [] : await summaryPeers(keeper.current.reader)),
   };
 }

@@ -8,7 +8,14 @@ import { type VirtualTime, virtualTime } from '../support/virtual-time.ts';
 const ANSWER: Located = { location: NOWHERE, sources: [], provisional: [], version: 'v1', maxAgeMs: null };
 
 function chainOf(locate: (ip: string) => Observable<Located>): GeoChain {
-  return { sources: ['x'], attributions: [], validVersions: async () => ['v1'], locate, close: async () => {} };
+  return {
+    sources: ['x'],
+    attributions: [],
+    problems: () => [],
+    validVersions: async () => ['v1'],
+    locate,
+    close: async () => {},
+  };
 }
 
 /** A store of addresses, due until they are saved. */

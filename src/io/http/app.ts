@@ -7,6 +7,7 @@ import type { ViewReader } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { addFigures } from './figures.ts';
+import { addGeolocation, type GeolocationStatus } from './geolocation.ts';
 import { addHealth, type ReadinessCheck } from './health.ts';
 import { OPENAPI } from './openapi.ts';
 import type { Pseudonym } from './pseudonym.ts';
@@ -18,6 +19,7 @@ export interface AppOptions {
   readonly figures: NetworkFigures;
   readonly isApiKey: IsApiKey;
   readonly pseudonym: Pseudonym;
+  readonly geolocation: GeolocationStatus;
   readonly readiness: readonly ReadinessCheck[];
   /** What `/metrics` reads at each scrape. */
   readonly metrics?: MetricSources;
@@ -26,7 +28,7 @@ export interface AppOptions {
 
 /** The HTTP API: routes and what all answers have in common. More routes can be added to the result. */
 export function createApp(options: AppOptions): Hono {
-  const { view, figures, isApiKey, pseudonym, readiness, metrics = {}, logger } = options;
+  const { view, figures, isApiKey, pseudonym, geolocation, readiness, metrics = {}, logger } = options;
   const app = new Hono();
   app.use(
     secureHeaders({
@@ -54,7 +56,8 @@ export function createApp(options: AppOptions): Hono {
       Vary: 'X-API-Key',
     });
   });
-  addFigures(app, { figures, isApiKey });
+  addFigures(app, { figures, isApiKey, attributions: geolocation.attributions });
+  addGeolocation(app, geolocation);
   app.get('/openapi.json', (context) => context.json(OPENAPI));
   addHealth(app, readiness);
   app.get('/metrics', async (context) => {

@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono';
+import type { Attribution } from '../../streams/ports/geo-locator.ts';
 import { DIMENSIONS, type Dimension, type NetworkFigures } from '../tracker/network-figures.ts';
 import type { TimeRange } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
@@ -10,13 +11,15 @@ import { parseTimeRange } from './time-range.ts';
 export interface FiguresOptions {
   readonly figures: NetworkFigures;
   readonly isApiKey: IsApiKey;
+  /** Whom to name where places are shown. */
+  readonly attributions: readonly Attribution[];
 }
 
 /** Fewer nodes than these are not shown to the public: who knows of one of them would learn of the others. */
 const FEWEST_PUBLIC_NODES = 3;
 
 /** Adds the routes. All take `from` and `to`; without them they tell of the day up to the newest observation. */
-export function addFigures(app: Hono, { figures, isApiKey }: FiguresOptions): void {
+export function addFigures(app: Hono, { figures, isApiKey, attributions }: FiguresOptions): void {
   const answer = (tell: (context: Context, range: TimeRange, fewestNodes: number) => Promise<object>, ever = false) => {
     return async (context: Context) => {
       const audience = await audienceOf(context, isApiKey);
@@ -39,6 +42,7 @@ export function addFigures(app: Hono, { figures, isApiKey }: FiguresOptions): vo
       by,
       ...timesOf(range),
       cells: await figures.cells(by, range, fewestNodes),
+      attributions: by === 'client' ? [] : attributions,
     }))(context);
   });
 

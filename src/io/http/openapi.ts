@@ -34,7 +34,7 @@ const PUBLIC_PROPERTIES = {
   longitude: orNull(number('Degrees east; without a key to one decimal')),
   asn: orNull(text('Autonomous system of the address, such as AS24940')),
   asn_organization: orNull(text('Who runs it')),
-  asn_type: orNull(text('What it is for: hosting, isp, business, education')),
+  asn_type: orNull(text('What it is for: hosting, isp, business, education, government')),
   validators_estimate: orNull(number('Validators, from subnets and custody; null when only bounds are known')),
   validators_low: orNull(number('Lower bound of the 90 % interval')),
   validators_high: orNull(number('Upper bound of the 90 % interval; null when unbounded')),
@@ -87,6 +87,13 @@ const FIGURES = {
   fallback_validators: number('Validators in the sum that are probably counted twice because of them'),
 };
 
+const ATTRIBUTIONS = list(
+  object({
+    text: text('Whom to name where places are shown, as the licences of the data ask'),
+    url: text('Link to them'),
+  }),
+);
+
 const SPAN = { from: unixMs('Peers last seen from here on'), to: unixMs('Peers last seen until here') };
 
 const SCHEMAS = {
@@ -102,6 +109,7 @@ const SCHEMAS = {
         ...FIGURES,
       }),
     ),
+    attributions: ATTRIBUTIONS,
   }),
   Network: object({
     ...SPAN,
@@ -131,6 +139,11 @@ const SCHEMAS = {
         source: text('Where the assumption comes from'),
       }),
     ),
+  }),
+  Geolocation: object({
+    sources: list(text('Name of a source, in the order they are asked')),
+    attributions: ATTRIBUTIONS,
+    problems: list(text('A source that could not answer, and why')),
   }),
   Health: object({ status: text('ok') }),
   Readiness: object({ ready: { type: 'boolean' }, reasons: list({ type: 'string' }) }),
@@ -175,7 +188,9 @@ export const OPENAPI = {
     version: '1',
     description:
       'Beacon nodes of an Ethereum network, where they are, and how many validators stand behind them. Figures of the network are ' +
-      'those of the day up to the newest observation unless from or to is given.',
+      'those of the day up to the newest observation unless from or to is given. Who shows places must name those whose data they are: ' +
+      '/api/v1/geolocation says whom. Unless configured otherwise these are DB-IP (https://db-ip.com, CC BY 4.0) for places, and RouteViews, ' +
+      'DB-IP and NRO through ip-location-db (CC BY 4.0) for AS numbers.',
   },
   paths: {
     '/validators': route('All peers', list(named('Peer'))),
@@ -186,6 +201,9 @@ export const OPENAPI = {
     '/api/v1/network': route('Totals of the network', named('Network')),
     '/api/v1/history': route('Totals at the end of each day', named('History')),
     '/api/v1/calibration': route('How far the assumed windows of the clients hold', named('Calibration')),
+    '/api/v1/geolocation': openRoute('Where locations come from, and whom to name for them', {
+      200: answer('The sources', named('Geolocation')),
+    }),
     '/openapi.json': openRoute('This description', { 200: answer('OpenAPI 3.1', { type: 'object' }) }),
     '/healthz': openRoute('Whether the process lives', { 200: answer('It does', named('Health')) }),
     '/readyz': openRoute('Whether it does its work', {

@@ -9,6 +9,7 @@ import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/datab
 import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { NO_GEOLOCATION } from './support/geolocation.ts';
 
 const PRIVATE_COLUMNS = ['enr', 'multiaddr', 'ip', 'port', 'hostname', 'postal_code', 'long_lived_subnets'];
 const PEERS = 700;
@@ -29,6 +30,7 @@ beforeAll(async () => {
     figures: networkFigures(tracker.reader, null),
     isApiKey: apiKeysFrom(keysFile),
     pseudonym: await pseudonymFrom(folder.path),
+    geolocation: NO_GEOLOCATION,
     readiness: [async () => reasons[0] ?? null, async () => reasons[1] ?? null],
     logger,
   });
@@ -163,6 +165,7 @@ describe('GET /validators', () => {
       figures: networkFigures(tracker.reader, null),
       isApiKey: async () => true,
       pseudonym: (id) => id,
+      geolocation: NO_GEOLOCATION,
       readiness: [],
       logger,
     });

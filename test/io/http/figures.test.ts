@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeysFrom } from '../../../src/io/http/api-keys.ts';
 import { createApp } from '../../../src/io/http/app.ts';
+import type { GeolocationStatus } from '../../../src/io/http/geolocation.ts';
 import { createLogger } from '../../../src/io/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/database.ts';
 import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
@@ -12,6 +13,12 @@ import { tempDir } from '../../support/temp-dir.ts';
 const DAY_MS = 86_400_000;
 const NEWEST_MS = 20_000 * DAY_MS;
 const NETWORK = { genesisTimeMs: 0, slotMs: 12_000, slotsPerEpoch: 32, activeValidators: 1_000 };
+
+const GEOLOCATION: GeolocationStatus = {
+  sources: ['embedded'],
+  attributions: [{ text: 'IP geolocation by DB-IP', url: 'https://db-ip.com' }],
+  problems: () => ['ipinfo: the quota is used up'],
+};
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let tracker: TrackerDatabase;
@@ -27,6 +34,7 @@ beforeAll(async () => {
     figures: networkFigures(tracker.reader, NETWORK),
     isApiKey: apiKeysFrom(keys),
     pseudonym: (peerId) => `pseudonym of ${peerId}`,
+    geolocation: GEOLOCATION,
     readiness: [],
     logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
   });
@@ -133,6 +141,20 @@ interface Schema {
   readonly items?: Schema;
 }
 
+describe('/api/v1/geolocation', () => {
+  it('says where locations come from, whom to name, and what is wrong, and is no reason to be not ready', async () => {
+    expect((await get('/api/v1/geolocation')).body).toEqual({ ...GEOLOCATION, problems: GEOLOCATION.problems() });
+    expect((await get('/readyz')).body).toEqual({ ready: true, reasons: [] });
+  });
+
+  it('is named wherever places are summed up', async () => {
+    for (const by of ['country', 'city', 'asn', 'asn_type']) {
+      expect((await get(`/api/v1/aggregates?by=${by}`)).body).toHaveProperty('attributions', GEOLOCATION.attributions);
+    }
+    expect((await get('/api/v1/aggregates?by=client')).body).toHaveProperty('attributions', []);
+  });
+});
+
 describe('/openapi.json', () => {
   const described = async () => (await get('/openapi.json')).body as unknown as Described;
 
@@ -159,6 +181,7 @@ describe('/openapi.json', () => {
   it.each([
     ['Network', '/api/v1/network'],
     ['Aggregates', '/api/v1/aggregates?by=country'],
+    ['Geolocation', '/api/v1/geolocation'],
   ])('describes what %s has', async (name, path) => {
     await tracker.writer.run(
       `INSERT OR IGNORE INTO validator_estimates (peer_id, method, observations, updated_at) VALUES ('a', 'custody', 0, 1)`,

@@ -10,6 +10,7 @@ import { openTracker } from '../../../src/io/tracker/database.ts';
 import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { NO_GEOLOCATION } from './support/geolocation.ts';
 
 const servers: HttpServer[] = [];
 
@@ -81,6 +82,7 @@ describe('a large view', () => {
       figures: networkFigures(tracker.reader, null),
       isApiKey: async () => true,
       pseudonym: (peerId) => [...peerId].reverse().join(''),
+      geolocation: NO_GEOLOCATION,
       readiness: [],
       logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
     });
