@@ -1,3 +1,4 @@
+import type { Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { type BindAddrs, Discv5 } from '@chainsafe/discv5';
 import { ENR, getV4Crypto, type SignableENR } from '@chainsafe/enr';
@@ -5,10 +6,11 @@ import type { PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { LRUCache } from 'lru-cache';
-import { Subject } from 'rxjs';
+import { fromEvent, map, merge, mergeWith, NEVER, type Observable, ReplaySubject, Subject, takeUntil } from 'rxjs';
 import { type Failure, failed, failure, type Outcome, success } from '../consensus/failure.ts';
 import { type NodeRecord, readNodeRecord } from '../consensus/node-record.ts';
 import type { Discovery, NeighbourAnswer } from '../streams/ports/discovery.ts';
+import { checkUdpPort } from './free-port.ts';
 import { fromAbortable } from './from-abortable.ts';
 import type { Logger } from './logger.ts';
 
@@ -25,6 +27,8 @@ export interface Discv5Options {
 
 export interface Discv5Adapter extends Discovery {
   readonly record: SignableENR;
+  /** Errors when a socket is lost; never completes. */
+  readonly failed$: Observable<never>;
   stop(): Promise<void>;
 }
 
@@ -37,7 +41,10 @@ const PATIENCE_MS = 5_000;
 /** Records of nodes that have opened a session with us; those that dial us soon after are looked for here. */
 const MAX_SESSIONS = 10_000;
 
-/** Starts the discv5 side of the crawler. */
+/**
+ * Starts the discv5 side of the crawler.
+ * @throws the system's error when a port cannot be had
+ */
 export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter> {
   const { privateKey, record, bindIp, bindIp6, udpPort, bootnodes, logger } = options;
   const bindAddrs = bindAddresses(bindIp, bindIp6, udpPort);
@@ -59,17 +66,28 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
     const read = readNodeRecord(enr);
     if (read.ok) heard.next(read.value);
   });
+  // discv5 does not wait for the answer of the system, and would take a port in use for its own.
+  await checkUdpPort(bindIp, udpPort);
+  if (bindIp6 !== undefined) await checkUdpPort(bindIp6, udpPort + IP6_PORT_DISTANCE);
   await service.start();
+  const stopping$ = new ReplaySubject<void>(1);
+  const failed$ = new ReplaySubject<never>(1);
+  lost(socketsOf(service)).pipe(takeUntil(stopping$)).subscribe(failed$);
   for (const bootnode of bootnodes) addBootnode(service, bootnode, logger);
 
   return {
     record: service.enr,
+    failed$: failed$.pipe(mergeWith(NEVER)),
     heard$: heard,
     find: (peerId) => fromAbortable(() => findRecord(service, sessions, peerId)),
     neighbours: (enr) => fromAbortable((signal) => readBuckets(service, enr, familiesOf(bindAddrs), signal)),
     stop: async () => {
+      stopping$.next();
       heard.complete();
-      await service.stop();
+      await service.stop().catch((error: NodeJS.ErrnoException) => {
+        // A socket that is lost cannot be closed once more.
+        if (error.code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING') throw error;
+      });
     },
   };
 }
@@ -116,6 +134,21 @@ function nodeIdOf(peerId: string): string | null {
 function events(service: object): EventEmitter {
   if (service instanceof EventEmitter) return service;
   throw new TypeError('this version of discv5 emits no events');
+}
+
+/** The sockets of a service that has started; it has no word for their end. */
+function socketsOf({ sessionService: { transport } }: Discv5): Socket[] {
+  const { ip4, ip6 } = transport as unknown as Partial<Record<'ip4' | 'ip6', { readonly socket?: Socket }>>;
+  return [ip4?.socket, ip6?.socket].filter((socket) => socket !== undefined);
+}
+
+/** Errors when one of the sockets does, or is closed. */
+function lost(sockets: readonly Socket[]): Observable<never> {
+  return merge(...sockets.flatMap((socket) => [fromEvent(socket, 'error'), fromEvent(socket, 'close')])).pipe(
+    map((reason): never => {
+      throw reason instanceof Error ? reason : new Error('a UDP socket was closed');
+    }),
+  );
 }
 
 function addBootnode(service: Discv5, bootnode: string, logger: Logger): void {

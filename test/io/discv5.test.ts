@@ -5,14 +5,15 @@ import { ENR, SignableENR } from '@chainsafe/enr';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
-import { firstValueFrom } from 'rxjs';
+import { firstValueFrom, materialize } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NodeRecord } from '../../src/consensus/node-record.ts';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import { type Discv5Adapter, startDiscv5 } from '../../src/io/discv5.ts';
 import { useNativeEnrCrypto } from '../../src/io/enr-crypto.ts';
-import { freeUdpPort } from '../../src/io/free-port.ts';
+import { checkUdpPort, freeUdpPort } from '../../src/io/free-port.ts';
 import { createLogger } from '../../src/io/logger.ts';
+import { udpSocketOn } from '../support/open-handles.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const NODES = 24;
@@ -163,5 +164,27 @@ describe('an adapter', () => {
 
   it('has the record that it was given', () => {
     expect(ENR.decodeTxt(adapter.record.encodeTxt()).ip).toBe('127.0.0.1');
+  });
+
+  it('tells of a socket that is lost, and gives the port back', async () => {
+    const listener = await anAdapter([]);
+    const { record } = listener;
+    const udpPort = record.udp ?? 0;
+    const failure = firstValueFrom(listener.failed$.pipe(materialize()));
+    udpSocketOn(udpPort).close();
+    await expect(failure).resolves.toMatchObject({
+      error: expect.objectContaining({ message: 'a UDP socket was closed' }),
+    });
+    await listener.stop();
+    await checkUdpPort('127.0.0.1', udpPort);
+  });
+
+  it('cannot have a port that is in use, and says so', async () => {
+    const udpPort = adapter.record.udp ?? 0;
+    const privateKey = await generateKeyPair('secp256k1');
+    const record = SignableENR.createFromPrivateKey(privateKey);
+    await expect(
+      startDiscv5({ privateKey, record, bindIp: '127.0.0.1', udpPort, bootnodes: [], logger }),
+    ).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });

@@ -8,7 +8,7 @@ import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { ReplaySubject, Subject } from 'rxjs';
+import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import type { MetaData, Status } from '../../consensus/containers.ts';
 import { type Failure, failed, failure, type Outcome, success } from '../../consensus/failure.ts';
 import { parsePeerAddress } from '../../consensus/peer-address.ts';
@@ -41,6 +41,10 @@ export interface Host extends Dialer {
   readonly peerId: string;
   /** Where it listens, with the ports that were chosen. */
   readonly addresses: readonly string[];
+  /** Errors when it no longer listens somewhere; never completes. */
+  readonly failed$: Observable<never>;
+  /** Says goodbye to everybody. */
+  hangUpAll(): void;
   /** What is kept of peers at this moment. Nothing, when none is connected. */
   held(): Promise<HeldByHost>;
   stop(): Promise<void>;
@@ -67,6 +71,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   /** Dials that somebody still waits for. */
   const awaited = new Set<DialTarget>();
   const inbound = new Subject<PeerLink>();
+  const lost = new ReplaySubject<never>(1);
+  let stopping = false;
 
   const node = await createLibp2p({
     privateKey,
@@ -113,6 +119,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
           ? failure('identify', 'eof', 'closed by the peer')
           : failure('identify', causeOfGoodbye(reason), `goodbye ${reason}`),
       );
+  });
+  node.addEventListener('transport:close', ({ detail: listener }) => {
+    if (!stopping)
+      lost.error(new Error(`no longer listening on ${listener.getAddrs().join(', ') || 'one of its addresses'}`));
   });
   node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
     book.close(peerId.toString());
@@ -199,6 +209,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     peerId: node.peerId.toString(),
     addresses: node.getMultiaddrs().map((address) => address.toString()),
     inbound$: inbound,
+    failed$: lost.asObservable(),
+    hangUpAll: () => node.getConnections().forEach(abandon),
     dial: ({ peerId, addresses }) => fromAbortable((signal) => connect({ peerId, addresses }, signal)),
     held: async () => ({
       connections: node.getConnections().length,
@@ -207,6 +219,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       storedPeers: (await node.peerStore.all()).filter(({ id }) => !id.equals(node.peerId)).length,
     }),
     stop: async () => {
+      stopping = true;
       inbound.complete();
       await node.stop();
     },

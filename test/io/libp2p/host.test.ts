@@ -10,6 +10,7 @@ import { createLogger } from '../../../src/io/logger.ts';
 import { OWN_METADATA } from '../../../src/io/own-record.ts';
 import { encodeRequest } from '../../../src/io/reqresp/payload.ts';
 import type { PeerLink, SubscriptionRpc } from '../../../src/streams/ports/peer-link.ts';
+import { tcpServerOn } from '../../support/open-handles.ts';
 import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../support/bare-peer.ts';
 
 const TOPICS = [0, 1, 2].map((subnet) => `/eth2/8c9f62fe/beacon_attestation_${subnet}/ssz_snappy`);
@@ -346,4 +347,23 @@ describe('after hundreds of connections', () => {
     expect(heard.length).toBe(60);
     await vi.waitFor(async () => expect(await host.held()).toEqual(NOTHING), { timeout: 10_000 });
   });
+});
+
+it('tells when it no longer listens, but not of its own end', async () => {
+  const started = await startHost({
+    privateKey: await generateKeyPair('secp256k1'),
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    agent: 'valtrack/test',
+    maxConnections: 2,
+    ownStatus: () => STATUS,
+    ownMetaData: () => OWN_METADATA,
+    logger: createLogger({ level: 'silent', format: 'json' }),
+  });
+  const failures: unknown[] = [];
+  started.failed$.subscribe({ error: (error: unknown) => failures.push(error) });
+  host.failed$.subscribe({ error: (error: unknown) => failures.push(error) });
+  tcpServerOn(Number(/tcp\/(\d+)/.exec(started.addresses[0] ?? '')?.[1])).close();
+  await vi.waitFor(() => expect(failures).toEqual([new Error('no longer listening on one of its addresses')]));
+  await started.stop();
+  expect(failures).toHaveLength(1);
 });
