@@ -1,0 +1,68 @@
+import { createInterface } from 'node:readline';
+import { asyncScheduler, lastValueFrom, Subject, tap } from 'rxjs';
+import { openEventPath } from '../src/commands/event-path.ts';
+import { commandLineSource, readOptions } from '../src/commands/options.ts';
+import { eventIds } from '../src/consensus/event-id.ts';
+import { createLogger } from '../src/io/logger.ts';
+import type { LogEntry } from '../src/streams/ports/event-log.ts';
+import { record } from '../src/streams/record.ts';
+
+/**
+ * A sentry without its network: the event path of `valtrack sentry`, with observations that the harness makes up.
+ * Standard input has a line an event, `{ serial, subject, wire }`; standard output answers `<serial> <event id>` once it
+ * is on disk, and `! <serial> <reason>` when it was refused. The line `?` asks how the path is: `? <reason or nothing>`.
+ * SIGTERM and the end of the input end it in good order.
+ *
+ * `node chaos/feeder.ts DATA_DIR NATS_URL`
+ */
+
+interface Fed {
+  readonly serial: number;
+  readonly entries: readonly LogEntry[];
+}
+
+/** As in the sentry. */
+const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
+
+const [dataDir = '', natsUrl = ''] = process.argv.slice(2);
+const options = readOptions(commandLineSource({ 'nats-url': natsUrl, 'data-dir': dataDir }));
+const logger = createLogger({ level: 'info', format: 'json' });
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const stack = new AsyncDisposableStack();
+const path = await openEventPath({ ...options, natsMayBeAway: true }, dataDir, stack, logger);
+const nextEventId = eventIds();
+
+/** The harness bounds what waits here: it sends no more while hundreds are unanswered. */
+const fed = new Subject<Fed>();
+const recording = lastValueFrom(
+  fed.pipe(
+    record(path.spool, RECORD),
+    tap(({ item: { serial, entries }, failure }) => {
+      say(failure === null ? `${serial} ${entries[0]?.eventId}` : `! ${serial} ${failure.cause}: ${failure.detail}`);
+    }),
+  ),
+  { defaultValue: null },
+);
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
+  if (line === '?') {
+    path.check().then(
+      (reason) => say(`? ${reason ?? ''}`),
+      (error: unknown) => fed.error(error),
+    );
+    return;
+  }
+  const { serial, subject, wire } = JSON.parse(line) as { serial: number; subject: string; wire: object };
+  const eventId = nextEventId();
+  const payload = new TextEncoder().encode(JSON.stringify({ ...wire, event_id: eventId }));
+  fed.next({ serial, entries: [{ subject, eventId, payload }] });
+});
+lines.on('close', () => fed.complete());
+process.on('SIGTERM', () => lines.close());
+say('ready');
+
+await recording;
+await stack.disposeAsync();
+process.exit(0);

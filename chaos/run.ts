@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { seededRandom } from '../src/devnet/random.ts';
+import { kill } from './scenarios/kill.ts';
+import { endAll } from './support/processes.ts';
+import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
+import { lineOf, tableOf } from './support/telling.ts';
+
+/**
+ * Kills, cuts off, fills up and poisons the whole program, with real processes, and compares what is stored with a
+ * ledger of its own. Exits 1 when anything is lost, repeated or broken.
+ *
+ * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
+ */
+
+const SCENARIOS: readonly Scenario[] = [kill];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '60' },
+    write: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+});
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+if (unknown.length > 0 || !Number.isSafeInteger(seed) || values.list) {
+  const list = SCENARIOS.map(({ name, about }) => `  ${name.padEnd(14)} ${about}`).join('\n');
+  print(`${unknown.length > 0 ? `there is no scenario ${unknown.join(', ')}; ` : ''}scenarios:\n${list}`);
+  process.exit(values.list ? 0 : 2);
+}
+const chosen = SCENARIOS.filter(({ name, onlyWhenNamed }) =>
+  positionals.length === 0 ? onlyWhenNamed !== true : positionals.includes(name),
+);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.stderr.write(`chaos: ${signal}, ending all processes\n`);
+    // Everything that was started is killed on the way out.
+    process.exit(130);
+  });
+}
+
+const beganMs = performance.now();
+const root = await mkdtemp(join(tmpdir(), 'valtrack-chaos-'));
+const reports: Report[] = [];
+process.stderr.write(`chaos: seed ${seed}${values.short ? ', short form' : ''}\n`);
+for (const scenario of chosen) {
+  const report = await runOne(scenario);
+  reports.push(report);
+  print(values.json ? JSON.stringify(report) : lineOf(report));
+}
+const failed = reports.filter(({ ok }) => !ok);
+const seconds = Math.round((performance.now() - beganMs) / 1000);
+if (!values.json)
+  print(
+    `\n${tableOf(reports)}\n\n${reports.length - failed.length} of ${reports.length} held, ${seconds} s, seed ${seed}`,
+  );
+if (failed.length === 0) await rm(root, { recursive: true, force: true });
+else process.stderr.write(`chaos: what was stored, and the logs, are in ${root}\n`);
+process.exit(failed.length === 0 ? 0 : 1);
+
+async function runOne(scenario: Scenario): Promise<Report> {
+  const startMs = performance.now();
+  const dir = join(root, scenario.name);
+  await mkdir(dir);
+  const context: ChaosContext = {
+    dir,
+    random: (purpose) => seededRandom('chaos', scenario.name, purpose, seed),
+    seed,
+    short: values.short,
+    minutes: Number(values.minutes),
+    write: values.write,
+    say: (text) => process.stderr.write(`  ${scenario.name}: ${text}\n`),
+  };
+  const outcome = await scenario.run(context).catch((error: unknown): Outcome => {
+    return {
+      did: 'did not come to its end',
+      figures: {},
+      problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+    };
+  });
+  await endAll();
+  const ok = outcome.problems.length === 0;
+  if (ok) await rm(dir, { recursive: true, force: true });
+  return {
+    scenario: scenario.name,
+    seed,
+    ok,
+    ...outcome,
+    seconds: Math.round((performance.now() - startMs) / 100) / 10,
+  };
+}

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import { integerBetween, type Random, shuffled } from '../../src/devnet/random.ts';
+import { type NatsServer, startNats } from '../support/nats.ts';
+import { openPipeline, type Pipeline } from '../support/pipeline.ts';
+import type { Program } from '../support/processes.ts';
+import type { ChaosContext, Outcome, Scenario } from '../support/scenario.ts';
+import { pause, within } from '../support/waiting.ts';
+
+/** `kill -9` at random instants, spread over sentry, consumer and nats-server, while events flow. */
+export const kill: Scenario = { name: 'kill', about: 'kill -9 at random instants while events flow', run };
+
+const FULL = { kills: 200, events: 50_000 };
+const SHORT = { kills: 20, events: 5_000, ackWaitMs: 4_000 };
+const DRAIN_MS = 180_000;
+/** Without progress for so long, the victim is killed all the same. */
+const PROGRESS_MS = 10_000;
+const MAX_DELAY_MS = 300;
+/** Some are killed while they start and repair what the last kill has left. */
+const EARLY_SHARE = 0.2;
+const EARLY_MS = 1_500;
+/** Some are killed while they end in good order. */
+const ENDING_SHARE = 0.2;
+
+interface Strike {
+  /** Not after progress, but at a moment after its start. */
+  readonly isEarly: boolean;
+  readonly delayMs: number;
+  /** Killed so long after it was asked to end in good order; `null` to kill it without a word. */
+  readonly endingMs: number | null;
+}
+
+interface Victim {
+  readonly name: string;
+  /** What has been done by it so far. */
+  progress(): Promise<number>;
+  strike(how: Strike): Promise<void>;
+  start(): Promise<void>;
+  kills: number;
+}
+
+async function run(context: ChaosContext): Promise<Outcome> {
+  const { dir, short, say } = context;
+  const random = context.random('kills');
+  const { kills: total, events: target, ...how } = short ? SHORT : { ...FULL };
+  const nats = await startNats(join(dir, 'nats'));
+  const pipeline = await openPipeline({ dir, random: context.random, natsUrl: nats.url, ...how });
+  await pipeline.feeder.start();
+  await pipeline.consumer.start();
+
+  const victims = victimsOf(pipeline, nats);
+  const done = () => victims.reduce((sum, { kills }) => sum + kills, 0);
+  let isOver = false;
+  // So that events flow up to the last kill.
+  const share = () => Math.ceil((target * (done() + 1)) / total);
+  const flowing = pipeline.flow(() => (isOver ? null : Math.min(target, share())));
+  const problems: string[] = [];
+  try {
+    while (done() < total) {
+      const number = Math.min(total - done(), random() < 0.3 ? 2 : 1);
+      const struck = shuffled(random, victims).slice(0, number);
+      await Promise.all(struck.map((victim) => strikeOne(victim, strikeOf(random))));
+      // NATS first: a consumer that finds none at its start says so and ends, as it should.
+      for (const victim of struck.toSorted((a, b) => Number(b.name === 'nats') - Number(a.name === 'nats'))) {
+        await victim.start();
+      }
+      if (done() % 20 === 0) say(`${done()} kills, ${pipeline.ledger.committed.size} events`);
+    }
+    await within(DRAIN_MS, () => pipeline.ledger.committed.size >= target);
+  } finally {
+    isOver = true;
+    await flowing;
+  }
+  await pipeline.drained(DRAIN_MS);
+  const verdict = await pipeline.finish();
+  await pipeline.close();
+  await nats.kill('SIGKILL');
+  if (verdict.figures.events < target)
+    problems.push(`only ${verdict.figures.events} of ${target} events were promised`);
+  const each = victims.map(({ name, kills }) => `${name} ${kills}`).join(', ');
+  return {
+    did: `kills ${done()} (${each})`,
+    figures: verdict.figures,
+    problems: [...problems, ...verdict.problems],
+  };
+}
+
+function strikeOf(random: Random): Strike {
+  const isEarly = random() < EARLY_SHARE;
+  const delayMs = integerBetween(random, 0, isEarly ? EARLY_MS : MAX_DELAY_MS);
+  const isEnding = random() < ENDING_SHARE;
+  const endingMs = integerBetween(random, 0, MAX_DELAY_MS);
+  return { isEarly, delayMs, endingMs: isEnding ? endingMs : null };
+}
+
+async function strikeOne(victim: Victim, strike: Strike): Promise<void> {
+  if (!strike.isEarly) {
+    let before = Number.POSITIVE_INFINITY;
+    // Who is asked while its neighbour is being killed may not answer.
+    await within(PROGRESS_MS, async () => {
+      const now = await victim.progress();
+      before = Math.min(before, now);
+      return now > before;
+    });
+  }
+  await pause(strike.delayMs);
+  await victim.strike(strike);
+  victim.kills++;
+}
+
+function victimsOf(pipeline: Pipeline, nats: NatsServer): Victim[] {
+  const { ledger, feeder, consumer, stream } = pipeline;
+  const killProgram = async (program: Program, { endingMs }: Strike) => {
+    if (endingMs !== null) {
+      program.signal('SIGTERM');
+      await pause(endingMs);
+    }
+    await program.end('SIGKILL');
+  };
+  return [
+    {
+      name: 'sentry',
+      kills: 0,
+      progress: async () => ledger.committed.size,
+      strike: (how) => killProgram(feeder.program(), how),
+      start: () => feeder.start(),
+    },
+    {
+      name: 'consumer',
+      kills: 0,
+      progress: async () => consumer.applied(),
+      strike: (how) => killProgram(consumer.program(), how),
+      start: () => consumer.start(),
+    },
+    {
+      name: 'nats',
+      kills: 0,
+      progress: () => stream.lastSequence(),
+      strike: ({ endingMs }) => nats.kill(endingMs === null ? 'SIGKILL' : 'SIGTERM'),
+      start: () => nats.start(),
+    },
+  ];
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Program, valtrack } from './processes.ts';
+
+/** The harness' end of `valtrack consumer`. */
+export interface ConsumerProcess {
+  /** Starts the process, or starts it again after its end; resolves when it serves. */
+  start(): Promise<void>;
+  /** Events whose effect is committed, read from its database. */
+  applied(): number;
+  /** `null` when ready, else the reason. */
+  unready(): Promise<string | null>;
+  program(): Program;
+}
+
+export function consumerProcess(options: {
+  readonly dataDir: string;
+  readonly natsUrl: string;
+  readonly stderrPath: string;
+  readonly more?: readonly string[];
+}): ConsumerProcess {
+  const { dataDir, natsUrl, stderrPath, more = [] } = options;
+  let current: Program | undefined;
+  let url = '';
+  return {
+    async start() {
+      const args = ['consumer', '--nats-url', natsUrl, '--data-dir', dataDir, '--http-port', '0', ...more];
+      current = valtrack([...args, '--log-format', 'json'], { stderrPath });
+      const serving = await current.line('the consumer serves', ({ msg }) => msg === 'serving');
+      url = new URL(String(serving['url'])).origin;
+    },
+    applied: () => applied(dataDir),
+    async unready() {
+      const response = await fetch(`${url}/readyz`);
+      const body = await response.text();
+      return response.status === 200 ? null : `${response.status} ${body}`;
+    },
+    program() {
+      if (current === undefined) throw new Error('the consumer was never started');
+      return current;
+    },
+  };
+}
+
+function applied(dataDir: string): number {
+  return (
+    ask<{ n: number }>(
+      join(dataDir, 'validator_tracker.sqlite'),
+      `SELECT coalesce((SELECT sum(last - first + 1) FROM applied_ranges), 0) + (SELECT count(*) FROM applied_events) AS n`,
+    )[0]?.n ?? 0
+  );
+}
+
+/** Events in the spool of a sentry. */
+export function spooled(dataDir: string): number {
+  return ask<{ n: number }>(join(dataDir, 'sentry.sqlite'), 'SELECT count(*) AS n FROM event_log_entries')[0]?.n ?? 0;
+}
+
+/** Asks a database of the program through another SQLite than its own, without changing anything. */
+export function ask<Row>(path: string, sql: string): Row[] {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    database.exec('PRAGMA busy_timeout = 2000');
+    return database.prepare(sql).all() as Row[];
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,86 @@
+import { fileURLToPath } from 'node:url';
+import type { ChaosEvent } from './events.ts';
+import type { Ledger } from './ledger.ts';
+import { type Program, program } from './processes.ts';
+import { until } from './waiting.ts';
+
+/** The harness' end of `chaos/feeder.ts`: what is sent and what is promised is written into the ledger here. */
+export interface Feeder {
+  /** Starts the process, or starts it again after its end. */
+  start(): Promise<void>;
+  send(events: readonly ChaosEvent[]): void;
+  /** Sent in this life and not answered. */
+  unanswered(): number;
+  /** Events it refused, with the reason of the last one. */
+  refused(): { count: number; reason: string };
+  /** Why the path says that it does not work; `null` when it does. */
+  problem(): Promise<string | null>;
+  program(): Program;
+}
+
+const FEEDER = fileURLToPath(new URL('../feeder.ts', import.meta.url));
+
+export function feeder(options: {
+  readonly dataDir: string;
+  readonly natsUrl: string;
+  readonly ledger: Ledger;
+  readonly stderrPath: string;
+}): Feeder {
+  const { dataDir, natsUrl, ledger, stderrPath } = options;
+  let current: Program | undefined;
+  let isReady = false;
+  let waiting = new Set<number>();
+  let refusals = 0;
+  let lastRefusal = '';
+  let answers: ((reason: string | null) => void)[] = [];
+
+  function hear(line: string): void {
+    if (line === 'ready') {
+      isReady = true;
+      return;
+    }
+    const [first = '', ...others] = line.split(' ');
+    if (first === '?') {
+      answers.shift()?.(others.join(' ') || null);
+    } else if (first === '!') {
+      refusals++;
+      lastRefusal = others.slice(1).join(' ');
+      waiting.delete(Number(others[0]));
+    } else {
+      ledger.commit(Number(first), others[0] ?? '');
+      waiting.delete(Number(first));
+    }
+  }
+
+  return {
+    async start() {
+      isReady = false;
+      waiting = new Set();
+      answers = [];
+      current = program(process.execPath, [FEEDER, dataDir, natsUrl], { stderrPath, onLine: hear });
+      const { isRunning, said } = current;
+      await until('the feeder starts', 30_000, () => isReady || !isRunning());
+      if (!isReady) throw new Error(`the feeder does not start: ${said.join(' | ')}`);
+    },
+    send(events) {
+      for (const event of events) {
+        ledger.send(event);
+        waiting.add(event.serial);
+        const { serial, subject, wire } = event;
+        current?.child.stdin?.write(`${JSON.stringify({ serial, subject, wire })}\n`);
+      }
+    },
+    unanswered: () => waiting.size,
+    refused: () => ({ count: refusals, reason: lastRefusal }),
+    async problem() {
+      const { promise, resolve } = Promise.withResolvers<string | null>();
+      answers.push(resolve);
+      current?.child.stdin?.write('?\n');
+      return promise;
+    },
+    program() {
+      if (current === undefined) throw new Error('the feeder was never started');
+      return current;
+    },
+  };
+}

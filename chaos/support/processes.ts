@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { until } from './waiting.ts';
+
+/** A line of the log on standard error. */
+export interface LogLine extends Readonly<Record<string, unknown>> {
+  readonly level: number;
+  readonly msg: string;
+}
+
+/** A process of the harness. Its standard error is kept in a file, the newest lines of its log here too. */
+export interface Program {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly log: readonly LogLine[];
+  /** Lines on standard error that are not of the log, the newest. */
+  readonly said: readonly string[];
+  isRunning(): boolean;
+  /** Resolves with the exit code, or `null` after a signal. */
+  readonly exited: Promise<number | null>;
+  /** Whether the harness asked it to end. */
+  wasEnded(): boolean;
+  /** Sends a signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+  /** Sends a signal and does not wait. */
+  signal(signal: NodeJS.Signals): void;
+  line(what: string, condition: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
+}
+
+export interface ProgramOptions {
+  readonly stderrPath: string;
+  /** Called with each whole line of standard output. */
+  readonly onLine?: (line: string) => void;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const KEPT_LINES = 500;
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+const running = new Set<ChildProcess>();
+const killAll = () => {
+  for (const child of running) child.kill('SIGKILL');
+};
+process.once('exit', killAll);
+
+/** Ends every process that is left, by its id. */
+export async function endAll(): Promise<void> {
+  const gone = [...running].map((child) => once(child, 'exit'));
+  killAll();
+  await Promise.all(gone);
+}
+
+/** The `valtrack` command, with nothing from the environment that would change what its arguments mean. */
+export function valtrack(args: readonly string[], options: ProgramOptions): Program {
+  return program(process.execPath, [CLI, ...args], options);
+}
+
+export function program(command: string, args: readonly string[], options: ProgramOptions): Program {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VALTRACK_'));
+  const child = spawn(command, args, {
+    stdio: 'pipe',
+    env: { ...Object.fromEntries(inherited), ...options.env },
+  });
+  running.add(child);
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${command} cannot be started`);
+  // Whoever is killed reads no more.
+  child.stdin.on('error', () => undefined);
+
+  const log: LogLine[] = [];
+  const said: string[] = [];
+  const errors = createWriteStream(options.stderrPath, { flags: 'a' });
+  eachLine(child.stderr, (text) => {
+    errors.write(`${text}\n`);
+    if (text.startsWith('{')) keep(log, JSON.parse(text) as LogLine);
+    else keep(said, text);
+  });
+  eachLine(child.stdout, options.onLine ?? (() => undefined));
+
+  let hasExited = false;
+  let ended = false;
+  const exited = once(child, 'close').then(([code]) => {
+    hasExited = true;
+    running.delete(child);
+    errors.end();
+    return code as number | null;
+  });
+  const signal = (name: NodeJS.Signals) => {
+    ended = true;
+    child.kill(name);
+  };
+
+  return {
+    child,
+    pid,
+    log,
+    said,
+    exited,
+    isRunning: () => !hasExited,
+    wasEnded: () => ended,
+    signal,
+    end(name) {
+      signal(name);
+      return exited;
+    },
+    async line(what, condition, timeoutMs = 30_000) {
+      await until(what, timeoutMs, () => {
+        if (log.some(condition)) return true;
+        if (hasExited)
+          throw new Error(`it has ended: ${[...said.slice(-3), ...log.slice(-3).map(({ msg }) => msg)].join(' | ')}`);
+        return false;
+      });
+      return log.find(condition) as LogLine;
+    },
+  };
+}
+
+function keep<T>(list: T[], item: T): void {
+  list.push(item);
+  if (list.length > KEPT_LINES) list.splice(0, KEPT_LINES / 2);
+}
+
+/** Whole lines only: what a killed process had begun to say is no line. */
+function eachLine(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+}
