@@ -22,6 +22,10 @@ const USAGE: Readonly<Record<Command, { readonly usage: string; readonly describ
     usage: 'enr <record>',
     describe: 'Decode a node record: every field, fork, subnets, custody, addresses, validity',
   },
+  export: {
+    usage: 'export',
+    describe: 'Write the validator view as CSV, JSON, NDJSON, GeoJSON or Parquet',
+  },
   replay: {
     usage: 'replay <file...>',
     describe: 'Feed recorded events (.ndjson, .log, .csv, .parquet, -) into the event log',

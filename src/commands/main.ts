@@ -15,6 +15,7 @@ const LOAD: Readonly<Record<Command, () => Promise<Run>>> = {
   devnet: async () => (await import('./devnet.ts')).devnet,
   probe: async () => (await import('./probe.ts')).probe,
   enr: async () => (await import('./enr.ts')).enr,
+  export: async () => (await import('./export.ts')).exportView,
   replay: async () => (await import('./replay.ts')).replay,
 };
 

@@ -1,3 +1,4 @@
+import { EXPORT_FORMATS, type ExportFormat } from '../io/export/formats.ts';
 import { GEO_SOURCES, type GeoSource } from '../io/geo/sources.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
 import {
@@ -16,7 +17,7 @@ import {
   yesOrNo,
 } from './values.ts';
 
-export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'probe', 'replay', 'enr'] as const;
+export const COMMANDS = ['run', 'sentry', 'consumer', 'devnet', 'probe', 'replay', 'export', 'enr'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface OptionSpec<T> {
@@ -43,7 +44,7 @@ const CRAWLING: readonly Command[] = ['run', 'sentry'];
 const STORING: readonly Command[] = ['run', 'consumer'];
 const WITH_NATS: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
 const WITH_DEVNET: readonly Command[] = ['run', 'sentry', 'devnet'];
-const WITH_DATA: readonly Command[] = ['run', 'sentry', 'consumer', 'replay'];
+const WITH_DATA: readonly Command[] = ['run', 'sentry', 'consumer', 'replay', 'export'];
 
 /** Every option of every command: what yargs shows, and how the value is read. */
 export const OPTIONS = {
@@ -247,6 +248,25 @@ export const OPTIONS = {
     read: yesOrNo,
     isSwitch: true,
     commands: ['probe', 'enr'],
+  }),
+  format: spec<ExportFormat>({
+    describe: `How the view is written: ${EXPORT_FORMATS.join(', ')}`,
+    defaultText: 'what the name of --out ends in, else csv',
+    read: oneOf(EXPORT_FORMATS),
+    commands: ['export'],
+  }),
+  out: spec<string>({
+    describe: 'File that is written or replaced',
+    defaultText: 'standard output',
+    read: text,
+    commands: ['export'],
+  }),
+  public: spec<boolean>({
+    describe: 'What anyone may know: no addresses, pseudonyms in place of peer ids',
+    defaultText: 'false',
+    read: yesOrNo,
+    isSwitch: true,
+    commands: ['export'],
   }),
   for: spec<number>({
     describe: 'Stop after crawling this long, such as 90s or 2h, as SIGTERM would',

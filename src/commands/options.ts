@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { ExportFormat } from '../io/export/formats.ts';
 import type { GeoSource } from '../io/geo/sources.ts';
 import type { LogFormat, LogLevel } from '../io/logger.ts';
 import { OPTIONS, type OptionName, type OptionSpec } from './option-table.ts';
@@ -41,6 +42,9 @@ export interface Options {
   readonly mmdb: readonly string[] | undefined;
   readonly ipinfoToken: string | undefined;
   readonly ipMetadata: string | undefined;
+  readonly format: ExportFormat | undefined;
+  readonly out: string | undefined;
+  readonly public: boolean;
 }
 
 /** Texts by option name without the dashes, and what a user calls such an option there. */
@@ -107,6 +111,9 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     mmdb: read('mmdb', OPTIONS.mmdb),
     ipinfoToken: read('ipinfo-token', OPTIONS['ipinfo-token']) ?? usualToken(),
     ipMetadata: read('ip-metadata', OPTIONS['ip-metadata']),
+    format: read('format', OPTIONS.format),
+    out: read('out', OPTIONS.out),
+    public: read('public', OPTIONS.public) ?? false,
   };
 }
 

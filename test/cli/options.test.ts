@@ -178,6 +178,15 @@ const CASES: Readonly<Record<OptionName, Case>> = {
   'opt-out': texts('optOut', undefined),
   'allow-private': yesOrNo('allowPrivate', false),
   json: yesOrNo('json', false),
+  format: {
+    key: 'format',
+    good: ['csv', 'geojson', 'parquet'].map((text) => [text, text]),
+    bad: ['', 'xlsx', 'CSV'],
+    allowed: 'one of csv, json, ndjson, geojson, parquet',
+    default: undefined,
+  },
+  out: texts('out', undefined),
+  public: yesOrNo('public', false),
   for: durations('forMs'),
 };
 
@@ -195,6 +204,7 @@ const CALLS: Readonly<Record<Command, readonly string[]>> = {
   probe: ['probe', 'enr:-x'],
   enr: ['enr', 'enr:-x'],
   replay: ['replay', 'a.csv'],
+  export: ['export'],
 };
 
 /** A command that has the option. */

@@ -37,6 +37,9 @@ const PUBLIC_COLUMNS = [
   'transport',
 ] as const;
 
+/** The columns that {@link publicRecord} gives, in their order. */
+export const PUBLIC_RECORD_COLUMNS = ['peer_id', ...PUBLIC_COLUMNS] as const;
+
 /** The public side of a record: pseudonym instead of peer id, coordinates to about ten kilometres. */
 export function publicRecord(record: ValidatorRecord, pseudonym: Pseudonym): ValidatorRecord {
   const result: Record<string, unknown> & { peer_id: string } = { peer_id: pseudonym(record.peer_id) };

@@ -1,7 +1,7 @@
 /** The part of parquetjs-lite that is used here; the package brings no types. */
 declare module 'parquetjs-lite' {
   export interface LeafField {
-    readonly type: 'UTF8' | 'INT32' | 'INT64';
+    readonly type: 'UTF8' | 'INT32' | 'INT64' | 'DOUBLE' | 'BOOLEAN';
     readonly optional?: boolean;
     readonly compression?: 'SNAPPY';
     readonly statistics?: boolean;
@@ -21,12 +21,19 @@ declare module 'parquetjs-lite' {
     readonly pageIndex?: boolean;
   }
 
+  /** What it uses of a stream. */
+  export interface ByteSink {
+    write(chunk: Uint8Array, done: (error?: Error | null) => void): void;
+    end(done: (error?: Error | null) => void): void;
+  }
+
   class ParquetSchema {
     constructor(fields: Readonly<Record<string, LeafField | GroupField>>);
   }
 
   class ParquetWriter {
     static openFile(schema: ParquetSchema, path: string, options?: WriterOptions): Promise<ParquetWriter>;
+    static openStream(schema: ParquetSchema, stream: ByteSink, options?: WriterOptions): Promise<ParquetWriter>;
     /** Rejects with a text when the row does not fit the schema. */
     appendRow(row: object): Promise<void>;
     close(): Promise<void>;

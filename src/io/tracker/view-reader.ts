@@ -19,8 +19,8 @@ export interface ViewReader {
   records(peerIds: readonly string[], range: TimeRange): Promise<ValidatorRecord[]>;
 }
 
-const JSON_COLUMNS = ['long_lived_subnets', 'short_lived_subnets'];
-const BOOLEAN_COLUMNS = ['possible_validator'];
+export const JSON_COLUMNS: readonly string[] = ['long_lived_subnets', 'short_lived_subnets'];
+export const BOOLEAN_COLUMNS: readonly string[] = ['possible_validator'];
 
 /** @param database a connection that nothing is written through. */
 export function viewReader(database: SqliteDatabase): ViewReader {
