@@ -2,11 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENT_LOG_MIGRATIONS } from './event-log/embedded-schema.ts';
 import { type Migration, openSqlite, type SqliteDatabase } from './sqlite.ts';
+import type { Tell } from './while-slow.ts';
 
 /** `sentry.sqlite`: the embedded event log, the peers the registry knows, and what the sentry keeps about itself. */
 
 /** The file's version is the length of this list: new steps of whatever table go to its end, none is ever moved. */
-const MIGRATIONS: readonly Migration[] = [
+export const SENTRY_MIGRATIONS: readonly Migration[] = [
   ...EVENT_LOG_MIGRATIONS,
   {
     name: 'known peers',
@@ -21,9 +22,10 @@ const MIGRATIONS: readonly Migration[] = [
 
 /**
  * Opens `sentry.sqlite` in the data folder, making both when missing. A commit is on disk (`synchronous=FULL`).
+ * @param tell hears what takes long: checking a large file, copying it before its tables are changed
  * @throws DatabaseError with one line that names the file and the remedy.
  */
-export async function openSentryDatabase(dataDir: string): Promise<SqliteDatabase> {
+export async function openSentryDatabase(dataDir: string, tell: Tell = () => {}): Promise<SqliteDatabase> {
   await mkdir(dataDir, { recursive: true });
-  return openSqlite(join(dataDir, 'sentry.sqlite'), { migrations: MIGRATIONS, synchronous: 'FULL' });
+  return openSqlite(join(dataDir, 'sentry.sqlite'), { migrations: SENTRY_MIGRATIONS, synchronous: 'FULL', tell });
 }

@@ -1,4 +1,10 @@
+import { stat } from 'node:fs/promises';
 import sqlite3 from 'sqlite3';
+import { DatabaseError } from './database-error.ts';
+import { migrate } from './sqlite-migrate.ts';
+import { type Tell, whileSlow } from './while-slow.ts';
+
+export { DatabaseError } from './database-error.ts';
 
 /** One connection to a SQLite file, with promises, one transaction at a time, and forward migrations. */
 
@@ -34,14 +40,16 @@ export interface OpenOptions {
    * relies on. `NORMAL` may lose the last commits, never consistency.
    */
   readonly synchronous?: 'FULL' | 'NORMAL';
-}
-
-/** The file is not a usable database, or is newer than this program; the message says what to do. */
-export class DatabaseError extends Error {
-  override readonly name = 'DatabaseError';
+  /** Another connection has just found the file sound: it is not checked again. */
+  readonly isChecked?: boolean;
+  /** Told what is being done when the file is large and that takes long. */
+  readonly tell?: Tell;
 }
 
 const BUSY_TIMEOUT_MS = 10_000;
+
+/** The write-ahead log grows while a reader looks at an old state; afterwards it is cut to this. */
+const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens (and creates) a database in WAL mode, checks that it is sound, and brings its schema forward.
@@ -49,17 +57,18 @@ const BUSY_TIMEOUT_MS = 10_000;
  */
 export async function openSqlite(
   path: string,
-  { migrations = [], readOnly = false, synchronous = 'FULL' }: OpenOptions = {},
+  { migrations = [], readOnly = false, synchronous = 'FULL', isChecked = false, tell = () => {} }: OpenOptions = {},
 ): Promise<SqliteDatabase> {
   const handle = await connect(path, readOnly);
   const database = wrap(handle, path);
   try {
     await database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     if (!readOnly) {
-      await database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA foreign_keys = ON`);
+      await database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA foreign_keys = ON;
+        PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`);
     }
-    await checkIntegrity(database);
-    if (!readOnly) await migrate(database, migrations);
+    if (!isChecked) await checkIntegrity(database, tell);
+    if (!readOnly) await migrate(database, migrations, tell);
     return database;
   } catch (error) {
     await database.close();
@@ -84,28 +93,18 @@ function connect(path: string, readOnly: boolean): Promise<sqlite3.Database> {
   });
 }
 
-async function checkIntegrity(database: SqliteDatabase): Promise<void> {
-  const row = await database.get<{ quick_check: string }>('PRAGMA quick_check(1)');
+/**
+ * The whole file, whatever its size: what months of events were reduced to is worth some seconds of a start. It reads at
+ * the speed of the disk.
+ */
+async function checkIntegrity(database: SqliteDatabase, tell: Tell): Promise<void> {
+  const gigabytes = ((await stat(database.path)).size / 1e9).toFixed(1);
+  const row = await whileSlow(tell, `checking ${database.path} for damage (${gigabytes} GB)`, () =>
+    database.get<{ quick_check: string }>('PRAGMA quick_check(1)'),
+  );
   if (row?.quick_check === 'ok') return;
   const finding = (row?.quick_check ?? 'no answer').replaceAll(/\s+/g, ' ');
   throw new DatabaseError(`${database.path} is damaged (${finding}); move it away or restore a copy`);
-}
-
-async function migrate(database: SqliteDatabase, migrations: readonly Migration[]): Promise<void> {
-  const row = await database.get<{ user_version: number }>('PRAGMA user_version');
-  const version = row?.user_version ?? 0;
-  if (version > migrations.length && migrations.length > 0) {
-    throw new DatabaseError(
-      `${database.path} has schema version ${version}, newer than this program's ${migrations.length}; use a newer valtrack`,
-    );
-  }
-  for (const [index, migration] of migrations.entries()) {
-    if (index < version) continue;
-    await database.transaction(async () => {
-      await database.exec(migration.sql);
-      await database.exec(`PRAGMA user_version = ${index + 1}`);
-    });
-  }
 }
 
 function wrap(handle: sqlite3.Database, path: string): SqliteDatabase {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSqlite, type SqliteDatabase } from '../sqlite.ts';
+import type { Tell } from '../while-slow.ts';
 import { TRACKER_FILE, TRACKER_MIGRATIONS } from './schema.ts';
 
 /** `validator_tracker.sqlite` on two connections, so that reading never waits for writing nor holds it up. */
@@ -13,14 +14,15 @@ export interface TrackerDatabase {
 
 /**
  * Opens the view in a data folder, making both when missing.
+ * @param tell hears what takes long: checking a large file, copying it before its tables are changed
  * @throws DatabaseError with one line that names the file and the remedy.
  */
-export async function openTracker(dataDir: string): Promise<TrackerDatabase> {
+export async function openTracker(dataDir: string, tell: Tell = () => {}): Promise<TrackerDatabase> {
   await mkdir(dataDir, { recursive: true });
   const path = join(dataDir, TRACKER_FILE);
-  const writer = await openSqlite(path, { migrations: TRACKER_MIGRATIONS, synchronous: 'FULL' });
+  const writer = await openSqlite(path, { migrations: TRACKER_MIGRATIONS, synchronous: 'FULL', tell });
   try {
-    const reader = await openSqlite(path, { readOnly: true });
+    const reader = await openSqlite(path, { readOnly: true, isChecked: true });
     return {
       writer,
       reader,

@@ -1,5 +1,6 @@
 import type { Migration } from '../sqlite.ts';
 import { LOCATIONS_MIGRATION } from './locations.ts';
+import { RETENTION_MIGRATION } from './retention-schema.ts';
 
 /**
  * `validator_tracker.sqlite`. Names of the first columns of `validator_tracker` are those of the Go program; a column
@@ -120,6 +121,7 @@ export const TRACKER_MIGRATIONS: readonly Migration[] = [
     `,
   },
   LOCATIONS_MIGRATION,
+  RETENTION_MIGRATION,
 ];
 
 export const TRACKER_FILE = 'validator_tracker.sqlite';

@@ -117,7 +117,7 @@ export async function sqliteViewStore({ database, staging, flusher, model }: Vie
       // Should the commit fail in a way that leaves its fate open, the database tells what has been applied.
       appliedEvents = undefined;
       const remember = await database.transaction(async () => {
-        await writeViews(database, { views, endedDays, model: model ?? null });
+        await writeViews(database, { views, endedDays, committedMs, model: model ?? null });
         await staging.add(rows);
         await writeDeadLetters(database, log, deadLetters, committedMs);
         await database.run(
@@ -137,7 +137,14 @@ export async function sqliteViewStore({ database, staging, flusher, model }: Vie
 
 async function writeViews(
   database: SqliteDatabase,
-  { views, endedDays, model }: Pick<BatchChange, 'views' | 'endedDays'> & { readonly model: EstimatorModel | null },
+  {
+    views,
+    endedDays,
+    committedMs,
+    model,
+  }: Pick<BatchChange, 'views' | 'endedDays' | 'committedMs'> & {
+    readonly model: EstimatorModel | null;
+  },
 ): Promise<void> {
   if (views.length === 0) return;
   const rows = views.map((view) => {
@@ -147,8 +154,9 @@ async function writeViews(
   await database.run(UPSERT_VIEWS, JSON.stringify(rows.map(({ view }) => view)));
   await database.run(UPSERT_ESTIMATES, JSON.stringify(rows.flatMap(({ methods }) => methods)));
   await database.run(
-    `INSERT INTO fact_stamps (peer_id, stamps) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
-       ON CONFLICT (peer_id) DO UPDATE SET stamps = excluded.stamps`,
+    `INSERT INTO fact_stamps (peer_id, stamps, stored_ms) SELECT value ->> 0, value ->> 1, ? FROM json_each(?) WHERE true
+       ON CONFLICT (peer_id) DO UPDATE SET stamps = excluded.stamps, stored_ms = excluded.stored_ms`,
+    committedMs,
     JSON.stringify(views.map((view) => [view.peerId, stampsOf(view.facts)])),
   );
   await database.run(
