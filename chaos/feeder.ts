@@ -9,12 +9,17 @@ import { record } from '../src/streams/record.ts';
 
 /**
  * A sentry without its network: the event path of `valtrack sentry`, with observations that the harness makes up.
- * Standard input has a line an event, `{ serial, subject, wire }`; standard output answers `<serial> <event id>` once it
+ * Standard input has a line an event, `{ serial, subject, wire }`, or with a `payload` in base64 for a bad one; standard output answers `<serial> <event id>` once it
  * is on disk, and `! <serial> <reason>` when it was refused. The line `?` asks how the path is: `? <reason or nothing>`.
  * SIGTERM and the end of the input end it in good order.
  *
  * `node chaos/feeder.ts DATA_DIR NATS_URL`
  */
+
+type Order = { readonly serial: number; readonly subject: string } & (
+  | { readonly wire: object }
+  | { readonly payload: string }
+);
 
 interface Fed {
   readonly serial: number;
@@ -54,9 +59,12 @@ lines.on('line', (line) => {
     );
     return;
   }
-  const { serial, subject, wire } = JSON.parse(line) as { serial: number; subject: string; wire: object };
+  const { serial, subject, ...event } = JSON.parse(line) as Order;
   const eventId = nextEventId();
-  const payload = new TextEncoder().encode(JSON.stringify({ ...wire, event_id: eventId }));
+  const payload =
+    'wire' in event
+      ? new TextEncoder().encode(JSON.stringify({ ...event.wire, event_id: eventId }))
+      : new Uint8Array(Buffer.from(event.payload, 'base64'));
   fed.next({ serial, entries: [{ subject, eventId, payload }] });
 });
 lines.on('close', () => fed.complete());

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/devnet/random.ts';
 import { kill } from './scenarios/kill.ts';
+import { poison } from './scenarios/poison.ts';
 import { endAll } from './support/processes.ts';
 import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
 import { lineOf, tableOf } from './support/telling.ts';
@@ -15,7 +16,7 @@ import { lineOf, tableOf } from './support/telling.ts';
  * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
  */
 
-const SCENARIOS: readonly Scenario[] = [kill];
+const SCENARIOS: readonly Scenario[] = [kill, poison];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

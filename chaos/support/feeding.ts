@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { BadEvent } from './bad-events.ts';
 import type { ChaosEvent } from './events.ts';
 import type { Ledger } from './ledger.ts';
 import { type Program, program } from './processes.ts';
@@ -9,6 +10,10 @@ export interface Feeder {
   /** Starts the process, or starts it again after its end. */
   start(): Promise<void>;
   send(events: readonly ChaosEvent[]): void;
+  /** Has events appended that cannot be read. */
+  sendBad(events: readonly BadEvent[]): void;
+  /** The promised ones of them, by event id. */
+  promisedBad(): ReadonlyMap<string, BadEvent>;
   /** Sent in this life and not answered. */
   unanswered(): number;
   /** Events it refused, with the reason of the last one. */
@@ -30,6 +35,8 @@ export function feeder(options: {
   let current: Program | undefined;
   let isReady = false;
   let waiting = new Set<number>();
+  const bad: BadEvent[] = [];
+  const promisedBad = new Map<string, BadEvent>();
   let refusals = 0;
   let lastRefusal = '';
   let answers: ((reason: string | null) => void)[] = [];
@@ -47,8 +54,13 @@ export function feeder(options: {
       lastRefusal = others.slice(1).join(' ');
       waiting.delete(Number(others[0]));
     } else {
-      ledger.commit(Number(first), others[0] ?? '');
-      waiting.delete(Number(first));
+      const serial = Number(first);
+      const [eventId = ''] = others;
+      waiting.delete(serial);
+      // Bad events are numbered downwards from -1.
+      const event = bad[-1 - serial];
+      if (event === undefined) ledger.commit(serial, eventId);
+      else promisedBad.set(eventId, event);
     }
   }
 
@@ -70,6 +82,15 @@ export function feeder(options: {
         current?.child.stdin?.write(`${JSON.stringify({ serial, subject, wire })}\n`);
       }
     },
+    sendBad(events) {
+      for (const event of events) {
+        const serial = -bad.push(event);
+        waiting.add(serial);
+        const payload = Buffer.from(event.payload).toString('base64');
+        current?.child.stdin?.write(`${JSON.stringify({ serial, subject: event.subject, payload })}\n`);
+      }
+    },
+    promisedBad: () => promisedBad,
     unanswered: () => waiting.size,
     refused: () => ({ count: refusals, reason: lastRefusal }),
     async problem() {
