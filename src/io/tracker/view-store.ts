@@ -57,10 +57,10 @@ const ESTIMATE_COLUMNS = [
 
 const WRITTEN_COLUMNS = [...OWN_COLUMNS, ...ESTIMATE_COLUMNS];
 
-/** One statement for a whole batch: a dozen times faster than a statement a row. */
+/** One statement for a whole batch: a dozen times faster than a statement a row. Values are found sooner by number than by name. */
 const UPSERT_VIEWS = `
   INSERT INTO validator_tracker (${WRITTEN_COLUMNS.join(', ')})
-  SELECT ${WRITTEN_COLUMNS.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?) WHERE true
+  SELECT ${WRITTEN_COLUMNS.map((_, index) => `value ->> ${index}`).join(', ')} FROM json_each(?) WHERE true
   ON CONFLICT (peer_id) DO UPDATE SET
     ${WRITTEN_COLUMNS.slice(1)
       .map((column) => `${column} = excluded.${column}`)
@@ -151,7 +151,10 @@ async function writeViews(
     const { columns, methods } = estimateRowsOf(view, model);
     return { view: { ...rowOf(view), ...columns }, methods };
   });
-  await database.run(UPSERT_VIEWS, JSON.stringify(rows.map(({ view }) => view)));
+  await database.run(
+    UPSERT_VIEWS,
+    JSON.stringify(rows.map(({ view }) => WRITTEN_COLUMNS.map((column) => view[column]))),
+  );
   await database.run(UPSERT_ESTIMATES, JSON.stringify(rows.flatMap(({ methods }) => methods)));
   await database.run(
     `INSERT INTO fact_stamps (peer_id, stamps, stored_ms) SELECT value ->> 0, value ->> 1, ? FROM json_each(?) WHERE true
