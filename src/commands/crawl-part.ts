@@ -3,11 +3,10 @@ import { filter, map, Subscription } from 'rxjs';
 import type { Network } from '../consensus/network.ts';
 import type { Logger } from '../io/logger.ts';
 import { type SentryProgram, startSentry } from '../io/sentry.ts';
-import type { EventLog } from '../streams/ports/event-log.ts';
 import { agentOf } from './agent.ts';
 import type { ChosenNetwork } from './choose-network.ts';
 import type { EventPath } from './event-path.ts';
-import { type Attempts, attemptsAt, type Check } from './health.ts';
+import type { Check } from './health.ts';
 import { readOptOut } from './opt-out-file.ts';
 import type { Options } from './options.ts';
 import type { CrawlProgress } from './progress.ts';
@@ -28,19 +27,19 @@ const QUIET_EPOCHS = 2;
 export async function startCrawl(
   options: Options,
   { network, truth }: ChosenNetwork,
-  { database, spool }: EventPath,
+  { database, gate }: EventPath,
   dataDir: string,
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<Crawl> {
-  const writing = attemptsAt('writing events to disk');
   const listenIp = options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1');
   const port = options.port ?? (network.isPublic ? LISTEN_PORT : 0);
   const sentry = await startSentry({
     network,
     dataDir,
     database,
-    log: reporting(spool, writing),
+    log: gate.log,
+    isOpen$: gate.isOpen$,
     crawlerId: options.crawlerId,
     crawlerLocation: options.crawlerLocation,
     listenIp,
@@ -82,7 +81,7 @@ export async function startCrawl(
       depths: sentry.depths,
       devnet: truth === null ? null : { observed: nodes - strangers.size, nodes },
     }),
-    checks: [writing.check, async () => quiet(network, Date.now() - lastObservedMs)],
+    checks: [gate.check, async () => quiet(network, Date.now() - lastObservedMs)],
   };
 }
 
@@ -111,19 +110,4 @@ function listenError(error: unknown, listenIp: string, port: number): Error | nu
 function quiet({ slotMs, slotsPerEpoch }: Network, sinceMs: number): string | null {
   if (sinceMs <= QUIET_EPOCHS * slotMs * slotsPerEpoch) return null;
   return `no peer has been observed for ${clockText(sinceMs)}, more than ${QUIET_EPOCHS} epochs; look at the failures`;
-}
-
-/** The log, with somebody who hears whether it takes what it is given. */
-function reporting(log: Pick<EventLog, 'append'>, attempts: Attempts): Pick<EventLog, 'append'> {
-  return {
-    async append(entries) {
-      try {
-        await log.append(entries);
-        attempts.succeeded();
-      } catch (error) {
-        attempts.failed(error);
-        throw error;
-      }
-    },
-  };
 }

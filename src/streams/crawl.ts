@@ -1,4 +1,4 @@
-import { filter, ignoreElements, map, merge, type Observable, type SchedulerLike, Subject, tap } from 'rxjs';
+import { filter, ignoreElements, map, merge, type Observable, of, type SchedulerLike, Subject, tap } from 'rxjs';
 import type { Registry } from '../actors/registry.ts';
 import type { CrowdLimits } from '../consensus/address-policy.ts';
 import { type Failure, failure as failureOf } from '../consensus/failure.ts';
@@ -10,6 +10,7 @@ import type { DiscoveryAnswer, DiscoveryStage, DiscoveryTarget } from './discove
 import { discoveredEntry, type EventSource } from './events-of.ts';
 import { pull } from './flow/pull.ts';
 import { createSlots } from './flow/slots.ts';
+import { whileOpen } from './flow/while-open.ts';
 import { type Coverage, createFrontier } from './frontier.ts';
 import type { Discovery } from './ports/discovery.ts';
 import type { EventLog, LogEntry } from './ports/event-log.ts';
@@ -19,6 +20,8 @@ import { createTellers, SILENT_IN_A_ROW } from './tellers.ts';
 export interface CrawlPorts {
   readonly heard$: Discovery['heard$'];
   readonly log: Pick<EventLog, 'append'>;
+  /** Whether the log has room for what would be met: while it has not, nobody is asked, visited or let in. Always, if not given. */
+  readonly isOpen$?: Observable<boolean>;
 }
 
 export interface CrawlLimits {
@@ -96,6 +99,7 @@ interface Arrival {
  */
 export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Registry, options: CrawlOptions): Crawl {
   const { network, source, limits, scheduler, ownPeerId } = options;
+  const { isOpen$ = of(true) } = ports;
   const crawlSlots = createSlots(limits.crawlers);
   const heardSlots = createSlots(limits.heard);
   /** Records whose announcement is on its way to the log: met again meanwhile, they are not announced twice. */
@@ -186,7 +190,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   }
 
   /** Asks nodes for their buckets, bounded by slots, until the round has met everybody. */
-  const asking$ = pull(frontier, crawlSlots, scheduler).pipe(
+  const asking$ = whileOpen(isOpen$, pull(frontier, crawlSlots, scheduler)).pipe(
     discovery,
     map((answered) => {
       const droppedBefore = frontier.dropped;
@@ -203,7 +207,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     ignoreElements(),
   );
 
-  const listening$ = ports.heard$.pipe(
+  const listening$ = whileOpen(isOpen$, ports.heard$).pipe(
     filter(() => {
       const admitted = heardSlots.tryTake();
       if (!admitted) heardDropped++;

@@ -5,16 +5,18 @@ import type { Delivery, EventLog } from './ports/event-log.ts';
 
 export interface ForwardOptions {
   readonly from: Pick<EventLog, 'deliveries'>;
-  readonly to: Pick<EventLog, 'append'>;
+  readonly to: { append(batch: readonly Delivery[]): Promise<void> };
   /** The reader of `from` whose acknowledgements say what `to` has. */
   readonly durable: string;
-  /** Entries in one append, and in flight altogether. */
+  /** Entries in one append; as many are read meanwhile. */
   readonly batchSize: number;
   /** The longest an entry waits for its batch to fill. */
   readonly batchMs: number;
   readonly scheduler: SchedulerLike;
   /** Told each time `to` did not take a batch, which is tried again after a while. */
   readonly onFailure: RetryForeverOptions['onFailure'];
+  /** Errors of `to` that end it all. */
+  readonly unless?: (error: unknown) => boolean;
 }
 
 export interface ForwardProgress {
@@ -23,7 +25,7 @@ export interface ForwardProgress {
 }
 
 const RETRY_MIN_MS = 250;
-const RETRY_MAX_MS = 30_000;
+const RETRY_MAX_MS = 5_000;
 
 /**
  * Carries entries from one log to another, as the spool does in front of NATS: a batch is appended to `to`, and
@@ -31,7 +33,8 @@ const RETRY_MAX_MS = 30_000;
  * and again, and the rest stays in `from`; nothing is lost and nothing overtakes. What was appended but not
  * acknowledged, when the process is killed in between, is appended again with the same event ids.
  *
- * Emits after each batch. Completes when `from` is closed and the batch in hand is taken; errors only when `from` does.
+ * Emits after each batch. Completes when `from` is closed and the batches in hand are taken; errors when `from` does, and
+ * with what `unless` names.
  */
 export function forward({
   from,
@@ -41,16 +44,18 @@ export function forward({
   batchMs,
   scheduler,
   onFailure,
+  unless = () => false,
 }: ForwardOptions): Observable<ForwardProgress> {
   const handOver = (batch: readonly Delivery[]) =>
     defer(() => to.append(batch)).pipe(
-      retryForever({ minDelayMs: RETRY_MIN_MS, maxDelayMs: RETRY_MAX_MS, scheduler, onFailure }),
+      retryForever({ minDelayMs: RETRY_MIN_MS, maxDelayMs: RETRY_MAX_MS, scheduler, onFailure, unless }),
       map(() => {
         for (const delivery of batch) delivery.ack();
         return batch.length;
       }),
     );
-  return from.deliveries({ durable, maxInFlight: batchSize }).pipe(
+  // The next batch is read while one is on its way.
+  return from.deliveries({ durable, maxInFlight: 2 * batchSize }).pipe(
     batches({ size: batchSize, waitMs: batchMs, scheduler }),
     concatMap(handOver),
     scan((forwarded, count) => forwarded + count, 0),

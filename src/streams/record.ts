@@ -1,7 +1,20 @@
-import { catchError, concatAll, concatMap, defer, map, type OperatorFunction, of, type SchedulerLike } from 'rxjs';
+import {
+  catchError,
+  concatAll,
+  concatMap,
+  defer,
+  from,
+  map,
+  type Observable,
+  type OperatorFunction,
+  of,
+  type SchedulerLike,
+  throwError,
+} from 'rxjs';
 import { type Failure, failure } from '../consensus/failure.ts';
 import { batches } from './flow/batches.ts';
-import type { EventLog, LogEntry } from './ports/event-log.ts';
+import { retryForever } from './flow/retry-forever.ts';
+import { type EventLog, EventLogUsageError, type LogEntry } from './ports/event-log.ts';
 
 export interface Recordable {
   readonly entries: readonly LogEntry[];
@@ -19,10 +32,14 @@ export interface RecordOptions {
   readonly scheduler: SchedulerLike;
 }
 
+/** Short, because the crawl stands still meanwhile. */
+const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
+
 /**
  * Makes events durable: items are gathered for a moment and appended together, one append at a time, and come out when
- * their entries are on disk. A log that refuses turns its batch into failures. What waits is bounded by the slots that
- * the items hold.
+ * their entries are on disk. While the log takes nothing, because it or the disk is full, they are held and tried again:
+ * what has been observed is never given up. An item that the log can never take becomes a failure, it alone. What waits
+ * is bounded by the slots that the items hold; who appends knows of each refusal, so none is told here.
  *
  * Completes after the last batch of a completed source.
  */
@@ -30,16 +47,25 @@ export function record<T extends Recordable>(
   log: Pick<EventLog, 'append'>,
   { batchMs, batchSize, scheduler }: RecordOptions,
 ): OperatorFunction<T, Recorded<T>> {
-  const append = (items: readonly T[]) => {
+  const append = (items: readonly T[]): Observable<readonly Recorded<T>[]> => {
     const entries = items.flatMap((item) => item.entries);
     return defer(() => (entries.length === 0 ? of(undefined) : log.append(entries))).pipe(
-      map(() => null),
-      catchError((error: unknown) =>
-        of(failure('record', 'resource_limited', error instanceof Error ? error.message : String(error))),
-      ),
-      map((outcome) => items.map((item) => ({ item, failure: outcome }))),
+      retryForever({ ...RETRY, scheduler, onFailure: () => undefined, unless: isUseless }),
+      map(() => items.map((item) => ({ item, failure: null }))),
+      catchError((error: unknown) => (isUseless(error) ? refused(items, error) : throwError(() => error))),
     );
   };
+
+  /** One that cannot be taken must not cost the others of its batch. */
+  function refused(items: readonly T[], error: Error): Observable<readonly Recorded<T>[]> {
+    if (items.length > 1) return from(items).pipe(concatMap((item) => append([item])));
+    return of(items.map((item) => ({ item, failure: failure('record', 'resource_limited', error.message) })));
+  }
+
   return (source) =>
     source.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(append), concatAll());
+}
+
+function isUseless(error: unknown): error is Error {
+  return error instanceof EventLogUsageError;
 }

@@ -1,4 +1,4 @@
-import { concatMap, filter, interval, map, merge, type Observable, Subject, tap } from 'rxjs';
+import { concatMap, filter, interval, map, merge, type Observable, of, Subject, switchMap, tap } from 'rxjs';
 import { addressesToDial, type PeerEffect, type PeerMessage, type PeerState } from '../actors/peer.ts';
 import { createRegistry, type Registry, type RegistryCounts } from '../actors/registry.ts';
 import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../consensus/address-policy.ts';
@@ -11,6 +11,7 @@ import { createFailureTally, type FailureCount } from './failure-tally.ts';
 import { pull } from './flow/pull.ts';
 import { createSlots, type Slots } from './flow/slots.ts';
 import { through } from './flow/through.ts';
+import { whileOpen } from './flow/while-open.ts';
 import type { Coverage } from './frontier.ts';
 import type { LogEntry } from './ports/event-log.ts';
 import { type Dialer, GOODBYE, type PeerLink } from './ports/peer-link.ts';
@@ -130,7 +131,11 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     return effects;
   }
 
-  const due$ = pull({ take: takeDue, nextDueMs: registry.nextDueMs, wake$: wake }, visitSlots, scheduler);
+  const { isOpen$ = of(true) } = ports;
+  const due$ = whileOpen(
+    isOpen$,
+    pull({ take: takeDue, nextDueMs: registry.nextDueMs, wake$: wake }, visitSlots, scheduler),
+  );
 
   /** The next due peer whose place is not being dialled too often at this moment. */
   function takeDue(nowMs: number): DueVisit | null {
@@ -172,8 +177,9 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     }),
   );
 
-  const adopted$ = ports.inbound$.pipe(
-    map(adopt),
+  const adopted$ = isOpen$.pipe(
+    // Who comes while there is no room is turned away, not left waiting.
+    switchMap((isOpen) => ports.inbound$.pipe(map((link) => (isOpen ? adopt(link) : turnAway(link))))),
     filter((visit) => visit !== null),
     map(visitSucceeded<ConnectedVisit>),
   );
@@ -184,11 +190,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       link.hangUp(GOODBYE.clientShutdown);
       return null;
     }
-    if (!inboundSlots.tryTake()) {
-      turnedAway++;
-      link.hangUp(GOODBYE.tooManyPeers);
-      return null;
-    }
+    if (!inboundSlots.tryTake()) return turnAway(link);
     const nowMs = scheduler.now();
     const verdict = send(peerId, { type: 'inbound', nowMs, epoch: clock.epochAt(nowMs) });
     if (!verdict.some(({ type }) => type === 'adopt')) {
@@ -199,6 +201,12 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     const lease = ledger.begin(peerId, { slots: inboundSlots, nowMs, addresses: [] });
     ledger.connected({ peerId, lease }, link);
     return { peerId, lease, enr: registry.get(peerId)?.enr ?? null, link };
+  }
+
+  function turnAway(link: PeerLink): null {
+    turnedAway++;
+    link.hangUp(GOODBYE.tooManyPeers);
+    return null;
   }
 
   /** Who asked to be left alone may still dial us. */

@@ -5,7 +5,7 @@ import { decodeEvent } from '../../src/consensus/events.ts';
 import { failed } from '../../src/consensus/failure.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import type { Coverage } from '../../src/streams/frontier.ts';
-import { EventLogFullError } from '../../src/streams/ports/event-log.ts';
+import { EventLogFullError, EventLogUsageError } from '../../src/streams/ports/event-log.ts';
 import { EPOCH_MS, forkId, nodeRecord, OTHER_DIGEST } from './support/network.ts';
 import { knownPeer, neighbourAnswer, type Pipeline, startPipeline, type World } from './support/pipeline.ts';
 
@@ -265,8 +265,9 @@ describe('an announcement', () => {
     expect(pipeline.announced()).toEqual(['a', 'a', 'a']);
   });
 
-  it('that the log refused is made when the peer is met again', () => {
-    const pipeline = start({ refusal: () => (scheduler.now() < 1_000 ? full : null) });
+  it('that the log cannot ever take is made when the peer is met again', () => {
+    const useless = new EventLogUsageError('no such subject');
+    const pipeline = start({ refusal: () => (scheduler.now() < 1_000 ? useless : null) });
     pipeline.heard$.next(nodeRecord('a'));
     pipeline.runTo(1_500);
     expect(pipeline.announced()).toEqual([]);
@@ -277,7 +278,18 @@ describe('an announcement', () => {
     expect(pipeline.sentry.registry.get('a')).toMatchObject({ phase: { name: 'dialing' } });
   });
 
-  it('that the log refused during a round does not stop the round', () => {
+  it('that a full log refused waits for room, and the peer is known only then', () => {
+    const pipeline = start({ refusal: () => (scheduler.now() < 1_000 ? full : null) });
+    pipeline.heard$.next(nodeRecord('a'));
+    pipeline.runTo(900);
+    expect(pipeline.announced()).toEqual([]);
+    expect(pipeline.sentry.registry.get('a')).toBeUndefined();
+    pipeline.runTo(4_000);
+    expect(pipeline.announced()).toEqual(['a']);
+    expect(pipeline.sentry.registry.get('a')).toBeDefined();
+  });
+
+  it('that the log had no room for during a round does not stop the round', () => {
     const pipeline = start({
       bootnodes: [FIRST],
       neighbours: networkOf(
@@ -288,8 +300,7 @@ describe('an announcement', () => {
     });
     pipeline.runTo(1_000);
     expect(rounds(pipeline)).toMatchObject([{ seen: 3, answered: 3 }]);
-    // `b` told of `a` again, when the log had room.
-    expect(pipeline.announced()).toEqual(['b', 'a']);
+    expect(pipeline.announced()).toEqual(['a', 'b']);
   });
 
   it('is not made of a peer that there is no room for', () => {

@@ -1,4 +1,5 @@
 import {
+  BehaviorSubject,
   concat,
   delay,
   EMPTY,
@@ -17,7 +18,7 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
 import { failed, type Outcome, success } from '../../src/consensus/failure.ts';
-import { EventLogFullError } from '../../src/streams/ports/event-log.ts';
+import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
 import { GOODBYE, type PeerLink } from '../../src/streams/ports/peer-link.ts';
 import { visitSucceeded } from '../../src/streams/visit.ts';
 import { type FakeLink, fakeLink, hello, type LinkBehaviour, status } from './support/link.ts';
@@ -569,18 +570,60 @@ describe('an experiment', () => {
 });
 
 describe('a log that refuses', () => {
-  it('makes a failure of the observation, which is made again in the next epoch', () => {
+  it('for lack of room has the observation held until there is room, and nothing is made a failure', () => {
     const pipeline = start({
       restored: [knownPeer('a'), knownPeer('b')],
-      refusal: () => (scheduler.now() < 1_000 ? new EventLogFullError('the log is full') : null),
+      refusal: () => (scheduler.now() < 20_000 ? new EventLogFullError('the log is full') : null),
+    });
+    // Longer than a visit may take: what is held is not given up.
+    pipeline.runTo(19_000);
+    expect(pipeline.observed()).toEqual([]);
+    expect(pipeline.sentry.stats()).toMatchObject({ observed: 0, inFlight: 2 });
+    pipeline.runTo(EPOCH_MS - 1);
+    expect(pipeline.failed()).toEqual([]);
+    expect(pipeline.observed().sort()).toEqual(['a', 'b']);
+    expect(pipeline.sentry.stats()).toMatchObject({ observed: 2, inFlight: 0 });
+    expect(pipeline.sentry.registry.get('a')).toMatchObject({ failures: 0, observations: 1 });
+  });
+
+  it('an entry that it can never take makes a failure of it, and the others are taken', () => {
+    const isOfB = ({ payload }: LogEntry) => new TextDecoder().decode(payload).includes('"id":"b"');
+    const pipeline = start({
+      restored: [knownPeer('a'), knownPeer('b'), knownPeer('c')],
+      refusal: (entries) => (entries.some(isOfB) ? new EventLogUsageError('too large') : null),
     });
     pipeline.runTo(EPOCH_MS - 1);
-    expect(pipeline.failed().sort()).toEqual(['a record resource_limited', 'b record resource_limited']);
-    expect(pipeline.sentry.stats()).toMatchObject({ observed: 0, inFlight: 0 });
-    expect(pipeline.observed()).toEqual([]);
+    expect(pipeline.failed()).toEqual(['b record resource_limited']);
+    expect(pipeline.observed().sort()).toEqual(['a', 'c']);
+  });
+});
+
+describe('while there is no room', () => {
+  it('nobody is asked, visited or let in; what is under way ends, and it all goes on by itself', () => {
+    const isOpen$ = new BehaviorSubject(true);
+    const asked: string[] = [];
+    const pipeline = start({
+      isOpen$,
+      limits: { visits: 2 },
+      restored: peersNamed(5).map((name) => knownPeer(name)),
+      bootnodes: [BOOTNODE],
+      crawlEveryEpochs: 1,
+      neighbours: (enr) => {
+        asked.push(enr);
+        return of(neighbourAnswer([]));
+      },
+    });
+    pipeline.runTo(10);
+    isOpen$.next(false);
+    const askedBefore = asked.length;
+    pipeline.runTo(EPOCH_MS + 10_000);
+    expect(pipeline.observed()).toHaveLength(2);
+    expect(pipeline.sentry.stats().inFlight).toBe(0);
+    expect(asked.length).toBe(askedBefore);
+    isOpen$.next(true);
     pipeline.runTo(2 * EPOCH_MS - 1);
-    expect(pipeline.observed().sort()).toEqual(['a', 'b']);
-    expect(pipeline.sentry.registry.get('a')).toMatchObject({ failures: 0, observations: 1, lastObservedEpoch: 1 });
+    expect(new Set(pipeline.observed())).toEqual(new Set(peersNamed(5)));
+    expect(asked.length).toBeGreaterThan(askedBefore);
   });
 });
 

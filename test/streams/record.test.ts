@@ -1,6 +1,6 @@
 import { concatMap, map, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { EventLogFullError, type LogEntry } from '../../src/streams/ports/event-log.ts';
+import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
 import { type Recordable, record } from '../../src/streams/record.ts';
 import { marbles } from './support/marbles.ts';
 import { virtualPromise } from './support/virtual-promise.ts';
@@ -53,25 +53,57 @@ describe('record', () => {
     expect(run('(an)|', '----(an|)')).toEqual(['0 a0']);
   });
 
-  it('makes failures of a batch that the log refuses, and goes on', () => {
-    const refusal = (appendMs: number) => (appendMs < 2 ? new EventLogFullError('the log is full') : null);
-    expect(run('abcd|', '-----(AB)(cd|)', refusal)).toEqual(['1 a0 b0 b1', '5 c0 d0']);
+  it('holds a batch while the log has no room, and what comes meanwhile behind it', () => {
+    const refusal = (appendMs: number) => (appendMs < 500 ? new EventLogFullError('the log is full') : null);
+    // Appended at 1 and, 4 ms later refused, again after 250 and 500 ms; the last is durable 4 ms after it began.
+    expect(run('abcd|', '763ms (ab)(cd|)', refusal)).toEqual([
+      '1 a0 b0 b1',
+      '255 a0 b0 b1',
+      '759 a0 b0 b1',
+      '763 c0 d0',
+    ]);
   });
 
-  it('says what the log said', () => {
+  it('tries again after five seconds at most', () => {
+    const refusal = (appendMs: number) => (appendMs < 60_000 ? new EventLogFullError('the log is full') : null);
+    // 0, 254, 758, 1762, 3766, 7770, 12774, then every 5004 ms: the first after a minute is at 62814.
+    const appended = run('(a|)', '62818ms (a|)', refusal).map((line) => Number(line.split(' ')[0]));
+    const waits = appended.slice(1).map((ms, index) => ms - (appended[index] ?? 0) - 4);
+    expect(waits.slice(0, 6)).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000]);
+    expect(Math.max(...waits)).toBe(5_000);
+  });
+
+  it.each([
+    ['an unknown error of the disk', new Error('SQLITE_BUSY: database is locked')],
+    ['something thrown, not rejected', new TypeError('thrown')],
+  ])('gives up nothing for %s', (_, error) => {
+    expect(run('a|', '259ms (a|)', (appendMs) => (appendMs < 100 ? error : null))).toHaveLength(2);
+  });
+
+  it('makes a failure of the one item that the log can never take, and of no other', () => {
     const failures: unknown[] = [];
+    const taken: string[] = [];
     marbles(({ cold, scheduler, flush }) => {
       const log = {
-        append: () => {
-          throw new TypeError('thrown, not rejected');
+        append(entries: readonly LogEntry[]) {
+          const isBad = entries.some(({ eventId }) => eventId.startsWith('b'));
+          if (isBad) return virtualPromise(scheduler, 1, new EventLogUsageError('b is too large'));
+          taken.push(...entries.map(({ eventId }) => eventId));
+          return virtualPromise(scheduler, 1, null);
         },
       };
-      cold('a|', items)
-        .pipe(record(log, { ...options, scheduler }))
-        .subscribe(({ failure }) => failures.push(failure));
+      cold('(abcd)|', items)
+        .pipe(record(log, { batchMs: 3, batchSize: 3, scheduler }))
+        .subscribe(({ item: { name }, failure }) => failures.push([name, failure]));
       flush();
     });
-    expect(failures).toEqual([{ stage: 'record', cause: 'resource_limited', detail: 'thrown, not rejected' }]);
+    expect(failures).toEqual([
+      ['a', null],
+      ['b', { stage: 'record', cause: 'resource_limited', detail: 'b is too large' }],
+      ['c', null],
+      ['d', null],
+    ]);
+    expect(taken).toEqual(['a0', 'c0', 'd0']);
   });
 
   it('never has two appends under way', () => {

@@ -1,14 +1,22 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import type { Logger } from '../logger.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
-import type { EmbeddedEntries } from './embedded-entries.ts';
+import type { EmbeddedEntries, EntriesSize } from './embedded-entries.ts';
 
 /** How far each durable has acknowledged, kept in SQLite with few writes, and the release of what all are done with. */
 export interface EmbeddedCursors {
   /** Makes the durable known, from then on entries wait for it; resolves to its cursor. */
   ensure(durable: string): Promise<number>;
+  /** Up to where the durable has acknowledged; 0 for one that is not known. */
+  at(durable: string): number;
   /** Notes that everything up to `position` is acknowledged; it is on disk a moment later, or after `flush`. */
   advance(durable: string, position: number): void;
+  /** Sets the durable back, so that what follows `position` waits for it again. On disk when it resolves. */
+  rewind(durable: string, position: number): Promise<void>;
+  /** What waits for a reader, the keeper aside, and the cursor behind which it waits. */
+  waiting(): EntriesSize & { readonly after: number };
+  /** Releases the oldest of what only the keeper waits for, until so much is free or nothing is left of it. */
+  letGo(excess: EntriesSize): Promise<EntriesSize>;
   /** Writes what is noted. Rejects when that fails; it stays noted. */
   flush(): Promise<void>;
   /** Flushes, and lets no timer run afterwards. */
@@ -17,6 +25,8 @@ export interface EmbeddedCursors {
 
 export interface CursorsOptions {
   readonly durables: readonly string[] | undefined;
+  /** The durable for which entries are kept only while there is room. */
+  readonly keeper: string | undefined;
   readonly logger: Logger;
   readonly scheduler: SchedulerLike;
 }
@@ -28,16 +38,21 @@ const RETRY_DELAY_MS = 1000;
 export async function embeddedCursors(
   database: SqliteDatabase,
   entries: EmbeddedEntries,
-  { durables, logger, scheduler }: CursorsOptions,
+  { durables, keeper, logger, scheduler }: CursorsOptions,
 ): Promise<EmbeddedCursors> {
   if (durables !== undefined) await setInterest(database, durables);
   const rows = await database.all<{ name: string; cursor: number }>('SELECT name, cursor FROM event_log_durables');
   const cursors = new Map(rows.map(({ name, cursor }) => [name, cursor]));
+  /** What each durable had not acknowledged when its cursor was last written. */
+  const backlogs = new Map<string, EntriesSize>();
+  /** The cursors as they are on disk, which the backlogs go with. */
+  const written = new Map(cursors);
+  for (const [name, cursor] of cursors) backlogs.set(name, await entries.size(cursor, Number.MAX_SAFE_INTEGER));
   const dirty = new Set<string>();
   let timer: Subscription | undefined;
   let closed = false;
   let releaseDue = cursors.size > 0;
-  let lastWrite: Promise<void> = Promise.resolve();
+  let lastWrite: Promise<unknown> = Promise.resolve();
 
   function flushAfter(delayMs: number): void {
     if (closed || timer !== undefined) return;
@@ -51,46 +66,77 @@ export async function embeddedCursors(
   }
 
   /** One write after the other; a failed one has told its own caller. */
-  function flush(): Promise<void> {
-    lastWrite = lastWrite.then(write, write);
-    return lastWrite;
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = lastWrite.then(work, work);
+    lastWrite = done;
+    return done;
   }
+
+  const flush = () => inTurn(write);
 
   async function write(): Promise<void> {
     if (dirty.size === 0 && !releaseDue) return;
-    const names = [...dirty];
+    const moves = [...dirty].map((name) => ({ name, from: written.get(name) ?? 0, to: cursors.get(name) ?? 0 }));
     dirty.clear();
     releaseDue = false;
     try {
-      const released = await database.transaction(async () => {
-        for (const name of names) {
-          await database.run('UPDATE event_log_durables SET cursor = ? WHERE name = ?', cursors.get(name) ?? 0, name);
+      const { passed, released } = await database.transaction(async () => {
+        const sizes: EntriesSize[] = [];
+        const next = new Map(written);
+        for (const { name, from, to } of moves) {
+          sizes.push(await entries.size(from, to));
+          await database.run(SET_CURSOR, to, name);
+          next.set(name, to);
         }
-        return entries.release(lowest(cursors));
+        return { passed: sizes, released: await entries.release(lowest(next)) };
       });
+      for (const [index, { name, to }] of moves.entries()) {
+        written.set(name, to);
+        backlogs.set(name, minus(backlogs.get(name), passed[index]));
+      }
       entries.forget(released);
       if (!released.more) return;
       releaseDue = true;
       flushAfter(0);
     } catch (error) {
-      for (const name of names) dirty.add(name);
+      for (const { name } of moves) dirty.add(name);
       releaseDue = true;
       throw error;
     }
   }
 
+  /** The reader that is farthest behind, the keeper aside. */
+  function slowest(): string | null {
+    let found: string | null = null;
+    for (const [name, cursor] of written) {
+      if (name !== keeper && (found === null || cursor < (written.get(found) ?? 0))) found = name;
+    }
+    return found;
+  }
+
+  function set(name: string, cursor: number, backlog: EntriesSize): void {
+    cursors.set(name, cursor);
+    written.set(name, cursor);
+    backlogs.set(name, backlog);
+  }
+
+  const counting = entries.appended$.subscribe((size) => {
+    for (const [name, backlog] of backlogs) backlogs.set(name, plus(backlog, size));
+  });
   if (releaseDue) flushAfter(0);
 
   return {
     async ensure(durable) {
       if (!cursors.has(durable)) {
-        await database.transaction(() =>
-          database.run('INSERT INTO event_log_durables VALUES (?, 0) ON CONFLICT DO NOTHING', durable),
-        );
-        cursors.set(durable, 0);
+        const backlog = await database.transaction(async () => {
+          await database.run('INSERT INTO event_log_durables VALUES (?, 0) ON CONFLICT DO NOTHING', durable);
+          return entries.size(0, Number.MAX_SAFE_INTEGER);
+        });
+        set(durable, 0, backlog);
       }
       return cursors.get(durable) ?? 0;
     },
+    at: (durable) => cursors.get(durable) ?? 0,
     advance(durable, position) {
       if (closed || position <= (cursors.get(durable) ?? 0)) return;
       cursors.set(durable, position);
@@ -98,13 +144,51 @@ export async function embeddedCursors(
       releaseDue = true;
       flushAfter(FLUSH_DELAY_MS);
     },
+    rewind: (durable, position) =>
+      inTurn(async () => {
+        const backlog = await database.transaction(async () => {
+          await database.run(SET_CURSOR, position, durable);
+          return entries.size(position, Number.MAX_SAFE_INTEGER);
+        });
+        set(durable, position, backlog);
+      }),
+    waiting() {
+      const name = slowest();
+      if (name === null) return { ...entries.held, after: 0 };
+      return { ...(backlogs.get(name) ?? NOTHING), after: written.get(name) ?? 0 };
+    },
+    letGo: (excess) =>
+      inTurn(async () => {
+        const reader = slowest();
+        if (keeper === undefined || reader === null) return NOTHING;
+        const limit = written.get(reader) ?? 0;
+        const from = written.get(keeper) ?? 0;
+        const { to, size } = await entries.oldest(from, limit, excess);
+        if (size.entries === 0) return NOTHING;
+        cursors.set(keeper, Math.max(to, cursors.get(keeper) ?? 0));
+        dirty.add(keeper);
+        await write();
+        return size;
+      }),
     flush,
     async close() {
       closed = true;
       timer?.unsubscribe();
+      counting.unsubscribe();
       await flush();
     },
   };
+}
+
+const SET_CURSOR = 'UPDATE event_log_durables SET cursor = ? WHERE name = ?';
+const NOTHING: EntriesSize = { entries: 0, bytes: 0 };
+
+function plus(left: EntriesSize, right: EntriesSize): EntriesSize {
+  return { entries: left.entries + right.entries, bytes: left.bytes + right.bytes };
+}
+
+function minus(left: EntriesSize = NOTHING, right: EntriesSize = NOTHING): EntriesSize {
+  return { entries: left.entries - right.entries, bytes: left.bytes - right.bytes };
 }
 
 function lowest(cursors: ReadonlyMap<string, number>): number {

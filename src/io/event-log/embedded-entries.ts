@@ -6,40 +6,46 @@ import type { SqliteDatabase } from '../sqlite.ts';
 export interface EmbeddedEntries {
   /** The last committed position; entries beyond it may be seen by a query but are not on disk yet. */
   readonly head: number;
-  /** Emits after each append that stored something. */
-  readonly appended$: Observable<void>;
-  append(entries: readonly LogEntry[]): Promise<void>;
+  /** All that is on disk. */
+  readonly held: EntriesSize;
+  /** What each append has stored, right after it. */
+  readonly appended$: Observable<EntriesSize>;
+  /** @param checkRoom throws when so much cannot be taken; nothing else is appended between it and the commit */
+  append(entries: readonly LogEntry[], checkRoom: (size: EntriesSize) => void): Promise<void>;
   /** Committed entries after `position`, oldest first. */
   page(position: number, limit: number): Promise<StoredEntry[]>;
+  /** What there is with `after < position <= upTo`. */
+  size(after: number, upTo: number): Promise<EntriesSize>;
+  /** The oldest entries in that range that are together at least as much as `wanted`, or all of them. */
+  oldest(
+    after: number,
+    upTo: number,
+    wanted: EntriesSize,
+  ): Promise<{ readonly to: number; readonly size: EntriesSize }>;
+  /** Unix time at which the first entry after `position` was appended, `null` when there is none. */
+  appendedMsAfter(position: number): Promise<number | null>;
   /** Deletes a batch of the entries up to `position`. To be called inside a transaction. */
   release(position: number): Promise<Released>;
   /** Takes what a committed transaction released off the size. */
   forget(released: Released): void;
-  depth(): Promise<EventLogDepth>;
 }
 
 export interface StoredEntry extends LogEntry {
   readonly position: number;
 }
 
-/** What the log holds: entries not yet acknowledged by every durable, the bytes of their payloads, and the age. */
-export interface EventLogDepth {
+/** A number of entries, and the bytes of their payloads. */
+export interface EntriesSize {
   readonly entries: number;
   readonly bytes: number;
-  /** Unix time at which the oldest held entry was appended, `null` when the log is empty. */
-  readonly oldestMs: number | null;
 }
 
-export interface Released {
-  readonly entries: number;
-  readonly bytes: number;
+export interface Released extends EntriesSize {
   /** Whether entries up to the asked position remain. */
   readonly more: boolean;
 }
 
 export interface EntriesOptions {
-  readonly maxEntries: number;
-  readonly maxBytes: number;
   readonly scheduler: SchedulerLike;
 }
 
@@ -58,29 +64,20 @@ const INSERT = `
 
 export async function embeddedEntries(
   database: SqliteDatabase,
-  { maxEntries, maxBytes, scheduler }: EntriesOptions,
+  { scheduler }: EntriesOptions,
 ): Promise<EmbeddedEntries> {
-  const appended$ = new Subject<void>();
+  const appended$ = new Subject<EntriesSize>();
   let { entries: heldEntries, bytes: heldBytes } = await sizeOf(database, 0, Number.MAX_SAFE_INTEGER);
   const sequence = await database.get<{ seq: number }>(
     `SELECT seq FROM sqlite_sequence WHERE name = 'event_log_entries'`,
   );
   let head = sequence?.seq ?? 0;
 
-  function checkRoom(entries: number, bytes: number): void {
-    const full = heldEntries + entries > maxEntries || heldBytes + bytes > maxBytes;
-    if (!full) return;
-    throw new EventLogFullError(
-      `the event log in ${database.path} is full (${heldEntries} events, ${heldBytes} bytes held); ` +
-        'its readers are away or too slow',
-    );
-  }
-
-  async function append(entries: readonly LogEntry[]): Promise<void> {
+  async function append(entries: readonly LogEntry[], checkRoom: (size: EntriesSize) => void): Promise<void> {
     if (entries.length === 0) return;
     const { rows, payloads } = packed(entries);
     const stored = await database.transaction(async () => {
-      checkRoom(entries.length, payloads.length);
+      checkRoom({ entries: entries.length, bytes: payloads.length });
       await database.run(INSERT, rows, payloads, scheduler.now());
       return sizeOf(database, head, Number.MAX_SAFE_INTEGER);
     });
@@ -88,15 +85,38 @@ export async function embeddedEntries(
     heldEntries += stored.entries;
     heldBytes += stored.bytes;
     head = stored.last;
-    appended$.next();
+    appended$.next(stored);
   }
 
   return {
     get head() {
       return head;
     },
+    get held() {
+      return { entries: heldEntries, bytes: heldBytes };
+    },
     appended$: appended$.asObservable(),
-    append: (entries) => append(entries).catch(asFullError(database.path)),
+    append: (entries, checkRoom) => append(entries, checkRoom).catch(asFullError(database.path)),
+    size: (after, upTo) => sizeOf(database, after, upTo),
+    async oldest(after, upTo, wanted) {
+      let size: EntriesSize = { entries: 0, bytes: 0 };
+      let to = after;
+      while (size.entries < wanted.entries || size.bytes < wanted.bytes) {
+        const page = await lastOf(database, to, upTo, RELEASE_BATCH);
+        const passed = await sizeOf(database, to, page);
+        if (passed.entries === 0) break;
+        size = { entries: size.entries + passed.entries, bytes: size.bytes + passed.bytes };
+        to = page;
+      }
+      return { to, size };
+    },
+    async appendedMsAfter(position) {
+      const row = await database.get<{ appended_ms: number }>(
+        'SELECT appended_ms FROM event_log_entries WHERE position > ? ORDER BY position LIMIT 1',
+        position,
+      );
+      return row?.appended_ms ?? null;
+    },
     async page(position, limit) {
       const rows = await database.all<StoredRow>(
         `SELECT position, event_id, subject, payload FROM event_log_entries
@@ -110,13 +130,7 @@ export async function embeddedEntries(
       });
     },
     async release(position) {
-      const row = await database.get<{ last: number | null }>(
-        `SELECT max(position) AS last FROM
-           (SELECT position FROM event_log_entries WHERE position <= ? ORDER BY position LIMIT ?)`,
-        position,
-        RELEASE_BATCH,
-      );
-      const last = row?.last ?? 0;
+      const last = await lastOf(database, 0, position, RELEASE_BATCH);
       const { entries, bytes } = await sizeOf(database, 0, last);
       await database.run('DELETE FROM event_log_entries WHERE position <= ?', last);
       return { entries, bytes, more: entries === RELEASE_BATCH };
@@ -124,12 +138,6 @@ export async function embeddedEntries(
     forget({ entries, bytes }) {
       heldEntries -= entries;
       heldBytes -= bytes;
-    },
-    async depth() {
-      const row = await database.get<{ appended_ms: number }>(
-        'SELECT appended_ms FROM event_log_entries ORDER BY position LIMIT 1',
-      );
-      return { entries: heldEntries, bytes: heldBytes, oldestMs: row?.appended_ms ?? null };
     },
   };
 }
@@ -163,11 +171,27 @@ function packed(entries: readonly LogEntry[]): { rows: string; payloads: Uint8Ar
   return { rows: JSON.stringify(rows), payloads: Buffer.concat(entries.map(({ payload }) => payload)) };
 }
 
-/** A full disk is a full log to whoever appends: hold back, try again. */
+/** The last position of the first `limit` entries in a range; `after` when there is none. */
+async function lastOf(database: SqliteDatabase, after: number, upTo: number, limit: number): Promise<number> {
+  const row = await database.get<{ last: number | null }>(
+    `SELECT max(position) AS last FROM
+       (SELECT position FROM event_log_entries WHERE position > ? AND position <= ? ORDER BY position LIMIT ?)`,
+    after,
+    upTo,
+    limit,
+  );
+  return row?.last ?? after;
+}
+
+/** SQLITE_FULL is a full disk; in places where SQLite does not expect one, it is an I/O error like any other. */
+const NO_ROOM_CODES: readonly unknown[] = ['SQLITE_FULL', 'SQLITE_IOERR'];
+
+/** A disk that takes nothing more is a full log to whoever appends: hold back, try again. */
 function asFullError(path: string) {
   return (error: unknown): never => {
-    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL') {
-      throw new EventLogFullError(`no room on the disk for the event log in ${path}`, { cause: error });
+    if (error instanceof Error && 'code' in error && NO_ROOM_CODES.includes(error.code)) {
+      const message = `the disk takes no more for the event log in ${path} (${error.message}); make room on it`;
+      throw new EventLogFullError(message, { cause: error });
     }
     throw error;
   };

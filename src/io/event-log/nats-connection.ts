@@ -40,16 +40,24 @@ export interface NatsLinkOptions {
   readonly waitOnFirstConnect: boolean;
   /** Ends the waiting for the first connection. */
   readonly signal?: AbortSignal | undefined;
+  readonly pingIntervalMs?: number | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5000;
-/** Two pings without an answer and the connection counts as lost, half-open ones too. */
-const PING_INTERVAL_MS = 20_000;
+/** Two pings without an answer and the connection counts as lost, after at most 15 s; half-open ones too. */
+const PING_INTERVAL_MS = 5_000;
+const MAX_PINGS_OUT = 2;
 const FLUSH_TIMEOUT_MS = 2000;
 const RECONNECT_MIN_MS = 250;
-const RECONNECT_MAX_MS = 10_000;
+const RECONNECT_MAX_MS = 4_000;
 
-export async function natsLink({ url, logger, waitOnFirstConnect, signal }: NatsLinkOptions): Promise<NatsLink> {
+export async function natsLink({
+  url,
+  logger,
+  waitOnFirstConnect,
+  signal,
+  pingIntervalMs = PING_INTERVAL_MS,
+}: NatsLinkOptions): Promise<NatsLink> {
   const { servers: hosts, tls, ...login } = parseNatsUrl(url);
   const servers = hosts.join(', ');
   let attempts = 0;
@@ -61,7 +69,8 @@ export async function natsLink({ url, logger, waitOnFirstConnect, signal }: Nats
       servers: [...hosts],
       name: 'valtrack',
       timeout: CONNECT_TIMEOUT_MS,
-      pingInterval: PING_INTERVAL_MS,
+      pingInterval: pingIntervalMs,
+      maxPingOut: MAX_PINGS_OUT,
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,

@@ -1,6 +1,7 @@
 import {
   AckPolicy,
   type ConsumerConfig,
+  type ConsumerInfo,
   DeliverPolicy,
   type JetStreamManager,
   nanos,
@@ -10,6 +11,7 @@ import {
   type StreamInfo,
 } from 'nats';
 import { STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
+import type { StreamState } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
 
@@ -20,8 +22,10 @@ import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFo
 export interface NatsTopology {
   /** `nats:<stream>:<when it was created>`: another one once the stream is made anew. */
   readonly id: string;
+  /** As `id`, and another one too once one of the durables is made anew; `''` before the first `ensure`. */
+  readonly incarnation: string;
   /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
-  ensure(): Promise<void>;
+  ensure(): Promise<StreamState>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
 }
@@ -29,6 +33,8 @@ export interface NatsTopology {
 export interface NatsTopologyOptions {
   readonly durables: readonly string[];
   readonly ackWaitMs?: number | undefined;
+  /** On how many servers of a cluster the stream is stored when it is made here. */
+  readonly replicas: number;
   readonly servers: string;
   readonly logger: Logger;
 }
@@ -41,17 +47,31 @@ const NANOS_PER_MS = 1_000_000;
 /** Resolves once stream and durables are there. Rejects with an EventLogConfigError when they are of another kind. */
 export async function natsTopology(
   jsm: JetStreamManager,
-  { durables, ackWaitMs = DEFAULT_ACK_WAIT_MS, servers, logger }: NatsTopologyOptions,
+  { durables, ackWaitMs = DEFAULT_ACK_WAIT_MS, replicas, servers, logger }: NatsTopologyOptions,
 ): Promise<NatsTopology> {
   let id = '';
+  let incarnation = '';
+  let saidReplicas = false;
   let lastChange: Promise<unknown> = Promise.resolve();
 
-  async function ensureStream(): Promise<void> {
+  async function ensureStream(): Promise<StreamInfo> {
     const info = (await found(jsm.streams.info(STREAM_NAME), isStreamNotFound)) ?? (await addStream());
     checkStream(info.config);
+    tellReplicas(info.config);
     const current = `nats:${STREAM_NAME}:${info.created}`;
     if (id !== '' && current !== id) logger.warn({ was: id, now: current }, 'the NATS stream is another one now');
     id = current;
+    return info;
+  }
+
+  function tellReplicas({ num_replicas: actual }: StreamConfig): void {
+    if (saidReplicas || actual === replicas) return;
+    saidReplicas = true;
+    const command = `nats stream edit ${STREAM_NAME} --replicas=${replicas}`;
+    logger.warn(
+      { actual, wanted: replicas },
+      `the NATS stream is on ${actual} servers, not ${replicas}; \`${command}\` changes it`,
+    );
   }
 
   async function addStream(): Promise<StreamInfo> {
@@ -60,22 +80,22 @@ export async function natsTopology(
       subjects: [...SUBJECTS],
       retention: RetentionPolicy.Interest,
       storage: StorageType.File,
+      num_replicas: replicas,
     });
-    logger.info({ stream: STREAM_NAME }, 'made the NATS stream');
+    logger.info({ stream: STREAM_NAME, replicas }, 'made the NATS stream');
     return info;
   }
 
-  async function ensureConsumer(durable: string, maxAckPending: number | undefined): Promise<ConsumerConfig> {
+  async function ensureConsumer(durable: string, maxAckPending: number | undefined): Promise<ConsumerInfo> {
     const info = await found(jsm.consumers.info(STREAM_NAME, durable), isConsumerNotFound);
     if (info === null) return addConsumer(durable, maxAckPending ?? DEFAULT_MAX_ACK_PENDING);
     checkConsumer(info.config);
-    if (maxAckPending === undefined || info.config.max_ack_pending === maxAckPending) return info.config;
-    const updated = await jsm.consumers.update(STREAM_NAME, durable, { max_ack_pending: maxAckPending });
-    return updated.config;
+    if (maxAckPending === undefined || info.config.max_ack_pending === maxAckPending) return info;
+    return jsm.consumers.update(STREAM_NAME, durable, { max_ack_pending: maxAckPending });
   }
 
-  async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerConfig> {
-    const { config } = await jsm.consumers.add(STREAM_NAME, {
+  async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerInfo> {
+    const info = await jsm.consumers.add(STREAM_NAME, {
       durable_name: durable,
       description: 'Consumes valtrack events',
       ack_policy: AckPolicy.Explicit,
@@ -84,7 +104,7 @@ export async function natsTopology(
       max_ack_pending: maxAckPending,
     });
     logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable');
-    return config;
+    return info;
   }
 
   /** One after the other: a durable that two make at once has the settings of either. */
@@ -96,9 +116,13 @@ export async function natsTopology(
     });
   }
 
-  async function ensureAll(): Promise<void> {
-    await ensureStream();
-    for (const durable of durables) await ensureConsumer(durable, undefined);
+  /** The stream first: a durable that is the same afterwards was there for all of what the stream has said. */
+  async function ensureAll(): Promise<StreamState> {
+    const { state } = await ensureStream();
+    const made: string[] = [];
+    for (const durable of durables) made.push((await ensureConsumer(durable, undefined)).created);
+    incarnation = [id, ...made].join(' ');
+    return { incarnation, firstSequence: state.first_seq, lastSequence: state.last_seq };
   }
 
   await inTurn(ensureAll);
@@ -106,11 +130,14 @@ export async function natsTopology(
     get id() {
       return id;
     },
+    get incarnation() {
+      return incarnation;
+    },
     ensure: () => inTurn(ensureAll),
     ensureDurable: (durable, maxAckPending) =>
       inTurn(async () => {
         await ensureStream();
-        const { ack_wait: ackWaitNanos } = await ensureConsumer(durable, maxAckPending);
+        const { ack_wait: ackWaitNanos } = (await ensureConsumer(durable, maxAckPending)).config;
         return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };
       }),
   };

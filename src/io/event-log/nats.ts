@@ -1,16 +1,17 @@
-import type { JetStreamClient } from 'nats';
-import { from, lastValueFrom, mergeMap, ReplaySubject, takeUntil } from 'rxjs';
+import { ReplaySubject, takeUntil } from 'rxjs';
 import { type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
+import { type PublishedStream, StreamChangedError } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { checkEntries } from './check-entries.ts';
 import { natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
 import { asEventLogError, isNoResponders } from './nats-errors.ts';
+import { publishAll } from './nats-publish.ts';
 import { natsTopology } from './nats-topology.ts';
 import { type NatsUnacked, natsUnacked } from './nats-unacked.ts';
 import { oneSubscriberEach } from './one-subscriber.ts';
 
-export interface NatsEventLog extends EventLog {
+export interface NatsEventLog extends EventLog, PublishedStream {
   /** Why nothing comes or goes at the moment, for people; `null` when connected. */
   problem(): string | null;
 }
@@ -25,14 +26,16 @@ export interface NatsEventLogOptions {
   readonly waitOnFirstConnect?: boolean;
   /** Ends that waiting. */
   readonly signal?: AbortSignal;
-  /** How long `append` waits for the connection, and for each acknowledgement. */
+  /** How long to wait for the connection, for each acknowledgement, and for each answer about stream and durables. */
   readonly appendTimeoutMs?: number;
   /** After this long without an acknowledgement a message is delivered again; of durables that are made here. */
   readonly ackWaitMs?: number;
+  /** On how many servers of a cluster the stream is stored when it is made here. */
+  readonly replicas?: number;
+  /** A connection that gives no sign of life for three of these is given up for another. */
+  readonly pingIntervalMs?: number;
 }
 
-/** Publications waiting for their acknowledgement: enough to hide the round trip, and a bound on what an outage drops. */
-const PUBLISH_IN_FLIGHT = 256;
 const DEFAULT_APPEND_TIMEOUT_MS = 5000;
 
 /**
@@ -49,35 +52,53 @@ export async function natsEventLog({
   signal,
   appendTimeoutMs = DEFAULT_APPEND_TIMEOUT_MS,
   ackWaitMs,
+  replicas = 1,
+  pingIntervalMs,
 }: NatsEventLogOptions): Promise<NatsEventLog> {
-  const link = await natsLink({ url, logger, waitOnFirstConnect, signal });
+  const link = await natsLink({ url, logger, waitOnFirstConnect, signal, pingIntervalMs });
   const { connection, servers } = link;
   const jetstream = connection.jetstream();
-  const jsm = await connection.jetstreamManager({ checkAPI: false });
-  const topology = await natsTopology(jsm, { durables, ackWaitMs, servers, logger }).catch(async (error: unknown) => {
-    await link.close();
-    throw error;
-  });
+  const jsm = await connection.jetstreamManager({ checkAPI: false, timeout: appendTimeoutMs });
+  const topology = await natsTopology(jsm, { durables, ackWaitMs, replicas, servers, logger }).catch(
+    async (error: unknown) => {
+      await link.close();
+      throw error;
+    },
+  );
   const exclusive = oneSubscriberEach();
   const unackedOf = new Map<string, NatsUnacked>();
   const closed$ = new ReplaySubject<void>(1);
   let closing: Promise<void> | undefined;
-  let lastAppend: Promise<void> = Promise.resolve();
+  let lastPublication: Promise<unknown> = Promise.resolve();
 
-  async function append(entries: readonly LogEntry[]): Promise<void> {
+  async function published(entries: readonly LogEntry[], wanted: string | null): Promise<number> {
     await link.connected(appendTimeoutMs);
     try {
-      await publish();
+      return await publish();
     } catch (error) {
       if (!isNoResponders(error)) throw asEventLogError(error, servers);
       // The stream was removed just now; with the ids, what was published before is not doubled.
-      await publish().catch((again: unknown) => Promise.reject(asEventLogError(again, servers)));
+      return await publish().catch((again: unknown) => Promise.reject(asEventLogError(again, servers)));
     }
 
-    async function publish(): Promise<void> {
+    async function publish(): Promise<number> {
       await topology.ensure();
-      await publishAll(jetstream, entries, appendTimeoutMs);
+      const incarnation = wanted ?? topology.incarnation;
+      const check = () => {
+        if (topology.incarnation === incarnation) return;
+        throw new StreamChangedError(`the NATS stream is ${topology.incarnation} now, no longer ${incarnation}`);
+      };
+      check();
+      return publishAll(jetstream, entries, { timeoutMs: appendTimeoutMs, check });
     }
+  }
+
+  /** One after the other, so that nothing overtakes. */
+  function publishInTurn(entries: readonly LogEntry[], incarnation: string | null): Promise<number> {
+    const after = () => published(entries, incarnation);
+    const publication = lastPublication.then(after, after);
+    lastPublication = publication;
+    return publication;
   }
 
   function unacked(durable: string): NatsUnacked {
@@ -87,7 +108,7 @@ export async function natsEventLog({
   }
 
   async function close(): Promise<void> {
-    await Promise.allSettled([lastAppend]);
+    await Promise.allSettled([lastPublication]);
     await link.close();
   }
 
@@ -98,9 +119,14 @@ export async function natsEventLog({
     async append(entries) {
       if (closing !== undefined) throw new EventLogUsageError('the event log is closed');
       checkEntries(entries);
-      const after = () => append(entries);
-      lastAppend = lastAppend.then(after, after);
-      await lastAppend;
+      await publishInTurn(entries, null);
+    },
+    publish(entries, incarnation) {
+      return publishInTurn(entries, incarnation);
+    },
+    async state() {
+      await link.connected(appendTimeoutMs);
+      return topology.ensure();
     },
     deliveries(options) {
       const context = { link, topology, logger, unacked: unacked(options.durable) };
@@ -113,15 +139,4 @@ export async function natsEventLog({
       return closing;
     },
   };
-}
-
-/** Publishes in order, many at a time; rejects at the first one that is not acknowledged. */
-async function publishAll(jetstream: JetStreamClient, entries: readonly LogEntry[], timeoutMs: number): Promise<void> {
-  const published$ = from(entries).pipe(
-    mergeMap(
-      ({ subject, payload, eventId }) => jetstream.publish(subject, payload, { msgID: eventId, timeout: timeoutMs }),
-      PUBLISH_IN_FLIGHT,
-    ),
-  );
-  await lastValueFrom(published$, { defaultValue: null });
 }

@@ -1,4 +1,4 @@
-import { EMPTY, NEVER, type Observable, Subject, type Subscription, type VirtualTimeScheduler } from 'rxjs';
+import { EMPTY, NEVER, type Observable, of, Subject, type Subscription, type VirtualTimeScheduler } from 'rxjs';
 import { newPeer, type PeerState } from '../../../src/actors/peer.ts';
 import { networkClock } from '../../../src/consensus/clock.ts';
 import { decodeEvent, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/consensus/events.ts';
@@ -56,6 +56,7 @@ export interface World {
   /** Why the log refuses an append, if it does. */
   readonly refusal?: (entries: readonly LogEntry[]) => Error | null;
   readonly appendMs?: number;
+  readonly isOpen$?: Observable<boolean>;
   readonly experiment?: (usual: SentryStages) => SentryStages;
 }
 
@@ -132,7 +133,11 @@ export function startPipeline(world: World): Pipeline {
     restored: world.restored ?? [],
     scheduler,
   };
-  const crawler = sentry(world.experiment?.(usual) ?? usual, { inbound$, heard$, log }, options);
+  const crawler = sentry(
+    world.experiment?.(usual) ?? usual,
+    { inbound$, heard$, log, isOpen$: world.isOpen$ ?? of(true) },
+    options,
+  );
   let error: unknown;
   const subscription = crawler.happenings$.subscribe({
     next: (happening) => happenings.push(happening),

@@ -1,0 +1,247 @@
+import { Subject, type VirtualTimeScheduler } from 'rxjs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Delivery, LogEntry } from '../../src/streams/ports/event-log.ts';
+import { type PublishedStream, type Spool, StreamChangedError } from '../../src/streams/ports/spool.ts';
+import { publishing, type StreamMemory } from '../../src/streams/publishing.ts';
+import { entry, wireDiscovery } from '../support/events.ts';
+import { type VirtualTime, virtualTime } from '../support/virtual-time.ts';
+
+const POLL_MS = 1_000;
+
+/** A spool in memory that keeps entries until both cursors are past them. */
+function fakeSpool() {
+  const all: LogEntry[] = [];
+  const cursors = new Map([
+    ['published', 0],
+    ['consumed', 0],
+  ]);
+  let wake = () => {};
+  const closed = new Subject<void>();
+  const spool: Spool = {
+    cursor: (durable) => cursors.get(durable) ?? 0,
+    advance: (durable, position) => cursors.set(durable, Math.max(position, spool.cursor(durable))),
+    async rewind(durable, position) {
+      cursors.set(durable, position);
+    },
+    deliveries: ({ durable }) => {
+      const deliveries = new Subject<Delivery>();
+      let next = spool.cursor(durable);
+      wake = () => {
+        while (deliveries.observed && next < all.length) {
+          const position = ++next;
+          deliveries.next({
+            ...(all[position - 1] as LogEntry),
+            position,
+            ack: () => spool.advance(durable, position),
+          });
+        }
+      };
+      closed.subscribe(() => deliveries.complete());
+      queueMicrotask(() => wake());
+      return deliveries;
+    },
+  };
+  return {
+    spool,
+    append(...ids: string[]) {
+      all.push(...ids.map((id) => entry(id, wireDiscovery())));
+      wake();
+    },
+    close: () => closed.next(),
+    cursors,
+  };
+}
+
+/** A stream in memory, which forgets what was read. */
+function fakeStream() {
+  const stored: string[] = [];
+  let incarnation = 'first';
+  let first = 1;
+  let last = 0;
+  let away = false;
+  const stream: PublishedStream = {
+    async state() {
+      if (away) throw new Error('away');
+      return { incarnation, firstSequence: first, lastSequence: last };
+    },
+    async publish(entries, wanted) {
+      if (away) throw new Error('away');
+      if (wanted !== incarnation) throw new StreamChangedError('another one');
+      stored.push(...entries.map(({ eventId }) => `${eventId}@${incarnation}`));
+      last += entries.length;
+      return last;
+    },
+  };
+  return {
+    stream,
+    stored,
+    readAll: () => {
+      first = last + 1;
+    },
+    replaceBy(name: string) {
+      incarnation = name;
+      first = 1;
+      last = 0;
+    },
+    loseLast: (count: number) => {
+      last -= count;
+    },
+    setAway: (isAway: boolean) => {
+      away = isAway;
+    },
+  };
+}
+
+function fakeMemory(): StreamMemory & { value: string | null } {
+  const memory = {
+    value: null as string | null,
+    load: async () => memory.value,
+    save: async (incarnation: string) => {
+      memory.value = incarnation;
+    },
+  };
+  return memory;
+}
+
+let time: VirtualTime;
+let scheduler: VirtualTimeScheduler;
+beforeEach(() => {
+  time = virtualTime();
+  scheduler = time.scheduler;
+});
+
+function start(from: ReturnType<typeof fakeSpool>, to: ReturnType<typeof fakeStream>, memory = fakeMemory()) {
+  const told: string[] = [];
+  const subscription = publishing({
+    spool: from.spool,
+    stream: to.stream,
+    published: 'published',
+    consumed: 'consumed',
+    memory,
+    batchSize: 2,
+    batchMs: 5,
+    pollMs: POLL_MS,
+    scheduler,
+    onFailure: ({ error }) => told.push(`failed ${(error as Error).message}`),
+    onSuccess: () => undefined,
+    onChanged: ({ from: after, to: upTo }) => told.push(`again ${after} to ${upTo}`),
+  }).subscribe({
+    next: ({ published }) => told.push(`published ${published}`),
+    error: (error: unknown) => told.push(`error ${String(error)}`),
+    complete: () => told.push('complete'),
+  });
+  return { told, subscription, memory };
+}
+
+describe('publishing', () => {
+  it('lets go of what was published once it has been read there', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told } = start(from, to);
+    from.append('a', 'b', 'c');
+    await time.advance(100);
+    expect(to.stored).toEqual(['a@first', 'b@first', 'c@first']);
+    expect(Object.fromEntries(from.cursors)).toEqual({ published: 3, consumed: 0 });
+    await time.advance(3 * POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(0);
+    to.readAll();
+    await time.advance(POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(3);
+    expect(told).toEqual(['published 2', 'published 3']);
+  });
+
+  it('publishes again what was not read when the stream was made anew under way, oldest first', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told } = start(from, to);
+    from.append('a', 'b');
+    await time.advance(100);
+    to.readAll();
+    await time.advance(POLL_MS);
+    from.append('c', 'd');
+    await time.advance(100);
+    to.replaceBy('second');
+    from.append('e');
+    await time.advance(100);
+    expect(to.stored).toEqual(
+      ['a', 'b', 'c', 'd'].map((id) => `${id}@first`).concat(['c', 'd', 'e'].map((id) => `${id}@second`)),
+    );
+    expect(told).toContain('again 2 to 4');
+    to.readAll();
+    await time.advance(POLL_MS);
+    expect(Object.fromEntries(from.cursors)).toEqual({ published: 5, consumed: 5 });
+  });
+
+  it('notices that without anything new to publish', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    start(from, to);
+    from.append('a');
+    await time.advance(100);
+    to.replaceBy('second');
+    await time.advance(POLL_MS + 100);
+    expect(to.stored).toEqual(['a@first', 'a@second']);
+  });
+
+  it('notices that at the next start', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const before = start(from, to);
+    from.append('a', 'b');
+    await time.advance(100);
+    before.subscription.unsubscribe();
+    to.replaceBy('second');
+    start(from, to, before.memory);
+    await time.advance(100);
+    expect(to.stored.slice(2)).toEqual(['a@second', 'b@second']);
+    expect(before.memory.value).toBe('second');
+  });
+
+  it('publishes nothing again at the next start to the same stream, and learns what was read meanwhile', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const before = start(from, to);
+    from.append('a', 'b');
+    await time.advance(100);
+    before.subscription.unsubscribe();
+    to.readAll();
+    start(from, to, before.memory);
+    await time.advance(2 * POLL_MS);
+    expect(to.stored).toEqual(['a@first', 'b@first']);
+    expect(from.cursors.get('consumed')).toBe(2);
+  });
+
+  it('publishes again what a stream has lost that came back with an older store', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    start(from, to);
+    from.append('a', 'b');
+    await time.advance(100);
+    to.loseLast(1);
+    await time.advance(POLL_MS + 100);
+    expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+  });
+
+  it('waits while the stream is away, says so, and goes on', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    to.setAway(true);
+    const { told } = start(from, to);
+    from.append('a');
+    await time.advance(1_000);
+    expect(new Set(told)).toEqual(new Set(['failed away']));
+    to.setAway(false);
+    await time.advance(5_000);
+    expect(to.stored).toEqual(['a@first']);
+    to.setAway(true);
+    from.append('b');
+    await time.advance(1_000);
+    to.setAway(false);
+    await time.advance(5_000);
+    expect(to.stored).toEqual(['a@first', 'b@first']);
+  });
+
+  it('completes with the spool, and has no timer afterwards', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told } = start(from, to);
+    from.append('a');
+    await time.advance(100);
+    from.close();
+    await time.advance(100);
+    expect(told).toEqual(['published 1', 'complete']);
+    expect(scheduler.actions).toEqual([]);
+  });
+});
