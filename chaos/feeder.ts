@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { asyncScheduler, lastValueFrom, Subject, tap } from 'rxjs';
+import { parseCommandLine } from '../src/commands/command-line.ts';
 import { openEventPath } from '../src/commands/event-path.ts';
 import { commandLineSource, readOptions } from '../src/commands/options.ts';
 import { eventIds } from '../src/consensus/event-id.ts';
@@ -13,7 +14,7 @@ import { record } from '../src/streams/record.ts';
  * is on disk, and `! <serial> <reason>` when it was refused. The line `?` asks how the path is: `? <reason or nothing>`.
  * SIGTERM and the end of the input end it in good order.
  *
- * `node chaos/feeder.ts DATA_DIR NATS_URL`
+ * `node chaos/feeder.ts` with the options of `valtrack sentry`.
  */
 
 type Order = { readonly serial: number; readonly subject: string } & (
@@ -29,13 +30,13 @@ interface Fed {
 /** As in the sentry. */
 const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
 
-const [dataDir = '', natsUrl = ''] = process.argv.slice(2);
-const options = readOptions(commandLineSource({ 'nats-url': natsUrl, 'data-dir': dataDir }));
+const call = await parseCommandLine(['sentry', ...process.argv.slice(2)]);
+const options = readOptions(commandLineSource(call?.texts ?? {}));
 const logger = createLogger({ level: 'info', format: 'json' });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 const stack = new AsyncDisposableStack();
-const path = await openEventPath({ ...options, natsMayBeAway: true }, dataDir, stack, logger);
+const path = await openEventPath({ ...options, natsMayBeAway: true }, options.dataDir, stack, logger);
 const nextEventId = eventIds();
 
 /** The harness bounds what waits here: it sends no more while hundreds are unanswered. */

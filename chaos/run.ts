@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/devnet/random.ts';
+import { cluster } from './scenarios/cluster.ts';
 import { kill } from './scenarios/kill.ts';
+import { emptied, halfCut, outage } from './scenarios/outage.ts';
 import { poison } from './scenarios/poison.ts';
 import { endAll } from './support/processes.ts';
 import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
@@ -16,7 +18,7 @@ import { lineOf, tableOf } from './support/telling.ts';
  * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
  */
 
-const SCENARIOS: readonly Scenario[] = [kill, poison];
+const SCENARIOS: readonly Scenario[] = [kill, poison, outage, emptied, halfCut, cluster];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

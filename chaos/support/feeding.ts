@@ -30,8 +30,10 @@ export function feeder(options: {
   readonly natsUrl: string;
   readonly ledger: Ledger;
   readonly stderrPath: string;
+  /** Options of `valtrack sentry`. */
+  readonly more?: readonly string[];
 }): Feeder {
-  const { dataDir, natsUrl, ledger, stderrPath } = options;
+  const { dataDir, natsUrl, ledger, stderrPath, more = [] } = options;
   let current: Program | undefined;
   let isReady = false;
   let waiting = new Set<number>();
@@ -69,7 +71,10 @@ export function feeder(options: {
       isReady = false;
       waiting = new Set();
       answers = [];
-      current = program(process.execPath, [FEEDER, dataDir, natsUrl], { stderrPath, onLine: hear });
+      current = program(process.execPath, [FEEDER, '--data-dir', dataDir, '--nats-url', natsUrl, ...more], {
+        stderrPath,
+        onLine: hear,
+      });
       const { isRunning, said } = current;
       await until('the feeder starts', 30_000, () => isReady || !isRunning());
       if (!isReady) throw new Error(`the feeder does not start: ${said.join(' | ')}`);

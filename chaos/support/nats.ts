@@ -52,6 +52,7 @@ export interface StreamWatch {
   /** Messages that some durable has still to acknowledge. */
   held(): Promise<number>;
   lastSequence(): Promise<number>;
+  replicas(): Promise<number>;
   /** Of the durable: what was delivered and not acknowledged, and what was delivered more than once. */
   durable(): Promise<{ unacknowledged: number; redelivered: number; waiting: number }>;
   readonly connection: NatsConnection;
@@ -71,6 +72,7 @@ export async function watchStream(url: string): Promise<StreamWatch> {
     connection,
     held: async () => (await jsm.streams.info(STREAM)).state.messages,
     lastSequence: async () => (await jsm.streams.info(STREAM)).state.last_seq,
+    replicas: async () => (await jsm.streams.info(STREAM)).config.num_replicas,
     async durable() {
       const { num_ack_pending, num_redelivered, num_pending } = await jsm.consumers.info(STREAM, DURABLE);
       return { unacknowledged: num_ack_pending, redelivered: num_redelivered, waiting: num_pending };

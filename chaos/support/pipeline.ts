@@ -40,6 +40,8 @@ export interface PipelineOptions {
   /** Of the durable, which is then made before anybody else does. */
   readonly ackWaitMs?: number;
   readonly subjects?: string[];
+  /** Of the stream that the program makes. */
+  readonly replicas?: number;
   readonly sentryDir?: string;
   readonly consumerDir?: string;
 }
@@ -58,13 +60,16 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const ledger = openLedger();
   const events = eventMaker(random('events'), Date.now());
   const flow = random('flow');
+  const more = options.replicas === undefined ? [] : ['--nats-replicas', String(options.replicas)];
   const feeding = feeder({
+    more,
     dataDir: sentryDir,
     natsUrl: options.sentryNatsUrl ?? natsUrl,
     ledger,
     stderrPath: join(dir, 'sentry.log'),
   });
   const consumer = consumerProcess({
+    more,
     dataDir: consumerDir,
     natsUrl: options.consumerNatsUrl ?? natsUrl,
     stderrPath: join(dir, 'consumer.log'),
