@@ -27,12 +27,17 @@ declare module 'parquetjs-lite' {
     end(done: (error?: Error | null) => void): void;
   }
 
+  export interface OutputStream {
+    write(bytes: Uint8Array, done: () => void): void;
+    end(done: () => void): void;
+  }
+
   class ParquetSchema {
     constructor(fields: Readonly<Record<string, LeafField | GroupField>>);
   }
 
   class ParquetWriter {
-    static openFile(schema: ParquetSchema, path: string, options?: WriterOptions): Promise<ParquetWriter>;
+    static openStream(schema: ParquetSchema, stream: OutputStream, options?: WriterOptions): Promise<ParquetWriter>;
     static openStream(schema: ParquetSchema, stream: ByteSink, options?: WriterOptions): Promise<ParquetWriter>;
     /** Rejects with a text when the row does not fit the schema. */
     appendRow(row: object): Promise<void>;
@@ -41,6 +46,8 @@ declare module 'parquetjs-lite' {
 
   class ParquetReader {
     static openFile(path: string): Promise<ParquetReader>;
+    /** A 64-bit integer. */
+    getRowCount(): { valueOf(): number };
     getCursor(): { next(): Promise<Record<string, unknown> | null> };
     close(): Promise<void>;
   }

@@ -1,8 +1,9 @@
-import { mkdir, readdir, unlink } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, type FileSteps, fileSteps } from './file-steps.ts';
+import { exists } from '../disk-steps.ts';
+import { type FileSteps, fileSteps } from './file-steps.ts';
+import { fileName, folderOf, type Positions, parseFileName, partitionsIn } from './finished-files.ts';
 import type { Partition, Staging } from './staging.ts';
-import { TABLES, type Table } from './tables.ts';
 
 export interface WrittenFile extends Partition {
   readonly path: string;
@@ -38,9 +39,6 @@ export interface PartitionFilesOptions {
 }
 
 const HIDDEN_PREFIX = '.tmp-';
-const FINISHED = /^(\d+)-(\d+)\.parquet$/;
-const DATE_FOLDER = /^date=(\d{4}-\d{2}-\d{2})$/;
-const POSITION_DIGITS = 15;
 const PAGE_ROWS = 500;
 
 export function partitionFiles({ directory, staging, steps = fileSteps }: PartitionFilesOptions): PartitionFiles {
@@ -48,16 +46,13 @@ export function partitionFiles({ directory, staging, steps = fileSteps }: Partit
     async recover() {
       const recovered: RecoveredRows[] = [];
       let highest = 0;
-      for (const table of TABLES) {
-        for (const date of await datesOf(join(directory, table))) {
-          const partition = { table, date };
-          let rows = 0;
-          for (const { first, last } of await finishedRanges(folderOf(directory, partition))) {
-            rows += await staging.remove(partition, first, last);
-            highest = Math.max(highest, last);
-          }
-          if (rows > 0) recovered.push({ ...partition, rows });
+      for (const partition of await partitionsIn(directory)) {
+        let rows = 0;
+        for (const { first, last } of await finishedRanges(folderOf(directory, partition), steps)) {
+          rows += await staging.remove(partition, first, last);
+          highest = Math.max(highest, last);
         }
+        if (rows > 0) recovered.push({ ...partition, rows });
       }
       // Only a lost database makes a difference here: its positions would start again and name other rows.
       await staging.continueAfter(highest);
@@ -73,7 +68,7 @@ export function partitionFiles({ directory, staging, steps = fileSteps }: Partit
       const hidden = join(folder, `${HIDDEN_PREFIX}${first}`);
       await steps.write(hidden, partition.table, oldestRows(staging, partition, maxRows, written));
       await steps.sync(hidden);
-      const path = join(folder, `${digits(first)}-${digits(written.last)}.parquet`);
+      const path = join(folder, fileName({ first, last: written.last }));
       await steps.publish(hidden, path);
       await steps.sync(folder);
       await staging.remove(partition, first, written.last);
@@ -88,22 +83,18 @@ async function* oldestRows(
   partition: Partition,
   maxRows: number,
   written: { last: number; rows: number },
-): AsyncGenerator<string> {
+): AsyncGenerator<object> {
   let after = 0;
   while (written.rows < maxRows) {
     const page = await staging.page(partition, after, Math.min(PAGE_ROWS, maxRows - written.rows));
     if (page.length === 0) return;
     for (const { position, row } of page) {
-      yield row;
+      yield JSON.parse(row) as object;
       after = position;
       written.last = position;
       written.rows++;
     }
   }
-}
-
-function folderOf(directory: string, { table, date }: { table: Table; date: string }): string {
-  return join(directory, table, `date=${date}`);
 }
 
 /** A new folder is on stable storage only when the folder that names it is. */
@@ -115,23 +106,13 @@ async function makeFolder(directory: string, partition: Partition, steps: FileSt
   await steps.sync(directory);
 }
 
-async function datesOf(tableFolder: string): Promise<string[]> {
-  if (!(await exists(tableFolder))) return [];
-  const names = await readdir(tableFolder);
-  return names.flatMap((name) => DATE_FOLDER.exec(name)?.[1] ?? []);
-}
-
-/** The ranges of the finished files in a folder; unfinished ones are removed on the way. */
-async function finishedRanges(folder: string): Promise<{ first: number; last: number }[]> {
-  const ranges: { first: number; last: number }[] = [];
+/** What the finished files in a folder hold; unfinished ones are removed on the way. */
+async function finishedRanges(folder: string, steps: FileSteps): Promise<Positions[]> {
+  const ranges: Positions[] = [];
   for (const name of await readdir(folder)) {
-    if (name.startsWith(HIDDEN_PREFIX)) await unlink(join(folder, name));
-    const match = FINISHED.exec(name);
-    if (match !== null) ranges.push({ first: Number(match[1]), last: Number(match[2]) });
+    if (name.startsWith(HIDDEN_PREFIX)) await steps.remove(join(folder, name));
+    const positions = parseFileName(name);
+    if (positions !== null) ranges.push(positions);
   }
   return ranges;
-}
-
-function digits(position: number): string {
-  return String(position).padStart(POSITION_DIGITS, '0');
 }

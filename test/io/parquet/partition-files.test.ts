@@ -76,6 +76,7 @@ function faultAt(call: number, when: 'before' | 'after') {
       return result;
     };
   const steps: FileSteps = {
+    ...fileSteps,
     write: guard(fileSteps.write),
     sync: guard(fileSteps.sync),
     publish: guard(fileSteps.publish),

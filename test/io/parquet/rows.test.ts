@@ -58,7 +58,7 @@ describe('rowsOf', () => {
           const own = written.filter((row) => row.table === table);
           if (own.length === 0) continue;
           const path = join(folder.path, `${run}-${table}.parquet`);
-          await fileSteps.write(path, table, texts(own.map(({ row }) => JSON.stringify(row))));
+          await fileSteps.write(path, table, each(own.map(({ row }) => row)));
           const found = await duckdb(`SELECT * FROM '${path}'`);
           expect(found.map((row) => [row['id'], row['client_version'], row['timestamp']])).toEqual(
             own.map(({ row }) => {
@@ -102,6 +102,6 @@ describe('rowsOf', () => {
   });
 });
 
-async function* texts(values: readonly string[]): AsyncGenerator<string> {
+async function* each(values: readonly object[]): AsyncGenerator<object> {
   yield* values;
 }
