@@ -1,7 +1,7 @@
 import { useNativeEnrCrypto } from '../io/enr-crypto.ts';
 import { createLogger } from '../io/logger.ts';
+import { defaultDwellMs } from '../io/pipeline.ts';
 import { ProbeTargetError, probePeer, probeTarget } from '../io/probe.ts';
-import { defaultDwellMs } from '../io/sentry.ts';
 import { agentOf } from './agent.ts';
 import { namedNetwork } from './choose-network.ts';
 import type { Options } from './options.ts';

@@ -1,4 +1,4 @@
-import type { StageDepths } from '../io/sentry.ts';
+import type { StageDepths } from '../io/pipeline.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { StoreTotals } from './store-part.ts';
 import { clockText, count, labelled } from './texts.ts';

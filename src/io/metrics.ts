@@ -2,7 +2,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { Depth } from '../streams/flow/merge-bounded.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { ConsumerCounts } from './consumer.ts';
-import type { StageDepths } from './sentry.ts';
+import type { StageDepths } from './pipeline.ts';
 
 /** What the program counts, read at the moment of a scrape; each source may be missing. */
 export interface MetricSources {
@@ -10,7 +10,12 @@ export interface MetricSources {
   strays?: ReadonlyMap<string, number>;
   sentry?: { stats(): SentryStats; readonly depths: StageDepths };
   consumer?: { counts(): ConsumerCounts };
-  spool?: { depth(): Promise<{ readonly entries: number; readonly bytes: number }> };
+  spool?: { depth(): Promise<Size>; kept(): Size };
+}
+
+interface Size {
+  readonly entries: number;
+  readonly bytes: number;
 }
 
 /** Prometheus metrics of the program, all named `valtrack_…`. Labels come from closed lists only. */
@@ -88,6 +93,10 @@ export function createMetrics(sources: MetricSources): Metrics {
       set({}, (await spool.depth()).entries),
     );
     gauge('event_log_bytes', 'Bytes of those events', [], async (set) => set({}, (await spool.depth()).bytes));
+    gauge('event_log_kept_entries', 'Events on disk that NATS has and that were not read from there', [], (set) =>
+      set({}, spool.kept().entries),
+    );
+    gauge('event_log_kept_bytes', 'Bytes of those events', [], (set) => set({}, spool.kept().bytes));
   }
   if (consumer !== undefined) {
     gauge('events_total', 'Deliveries since the start, by what became of them', ['outcome'], (set) => {

@@ -5,7 +5,7 @@ import { type ForkedDevnet, forkDevnet } from '../../../src/devnet/fork.ts';
 import { embeddedEventLog } from '../../../src/io/event-log/embedded.ts';
 import { createLogger } from '../../../src/io/logger.ts';
 import { devnetNetwork, readDevnetFile } from '../../../src/io/network-file.ts';
-import { type SentryProgram, startSentry } from '../../../src/io/sentry.ts';
+import { type SentryProgram, type SentryProgramOptions, startSentry } from '../../../src/io/sentry.ts';
 import { openSentryDatabase } from '../../../src/io/sentry-database.ts';
 import type { EventLog } from '../../../src/streams/ports/event-log.ts';
 
@@ -20,8 +20,13 @@ export interface CrawledDevnet {
 export const READER = 'reader';
 
 /** A devnet in a process of its own, and a sentry in this one that crawls it. Nothing but what is in `dir` is left. */
-export async function crawlDevnet(options: DevnetOptions & { readonly dir: string }): Promise<CrawledDevnet> {
-  const logger = createLogger({ level: 'error', format: 'json' });
+export async function crawlDevnet(
+  options: DevnetOptions & { readonly dir: string },
+  {
+    logger = createLogger({ level: 'error', format: 'json' }),
+    ...sentryOptions
+  }: Partial<Pick<SentryProgramOptions, 'logger' | 'experiment'>> = {},
+): Promise<CrawledDevnet> {
   const started = new AsyncDisposableStack();
   try {
     const devnet = await forkDevnet(options, logger);
@@ -43,6 +48,7 @@ export async function crawlDevnet(options: DevnetOptions & { readonly dir: strin
       agent: 'valtrack/test',
       logger,
       optOut: NOBODY,
+      ...sentryOptions,
     });
     started.defer(() => sentry.stop());
     return { devnet, sentry, log, stop: () => started.disposeAsync() };
