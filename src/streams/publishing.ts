@@ -1,4 +1,5 @@
 import {
+  concatMap,
   defer,
   exhaustMap,
   filter,
@@ -15,6 +16,7 @@ import {
   takeUntil,
   tap,
   throwError,
+  timer,
 } from 'rxjs';
 import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
 import { forward } from './forwarder.ts';
@@ -66,12 +68,25 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   /** The highest sequence given out by the stream as it is now. */
   let highest = 0;
 
-  /** Finds out which stream it is, and goes back to where nothing is lost if it is not the one of before. */
-  async function begin(): Promise<StreamState> {
+  async function look(): Promise<Sight> {
     const state = await stream.state();
     onSuccess();
-    const before = await memory.load();
-    if (before !== state.incarnation || state.lastSequence < highest) {
+    return { state, before: await memory.load() };
+  }
+
+  const isAnother = ({ state, before }: Sight) => before !== state.incarnation || state.lastSequence < highest;
+
+  /** A stream that has lost messages still knows their ids, and would not take them again at once. */
+  function waitMs(sight: Sight): number {
+    const { state, before } = sight;
+    const isSameStream = before?.split(' ')[0] === state.id;
+    return isSameStream && isAnother(sight) ? state.rememberIdsMs + FORGET_MARGIN_MS : 0;
+  }
+
+  /** Goes back to where nothing is lost if the stream is not the one of before. */
+  async function settle(sight: Sight): Promise<StreamState> {
+    const { state, before } = sight;
+    if (isAnother(sight)) {
       const [from, to] = [spool.cursor(consumed), spool.cursor(published)];
       if (from < to) await spool.rewind(published, from);
       await memory.save(state.incarnation);
@@ -95,7 +110,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       count += batch.length;
     }
 
-    async function look(): Promise<void> {
+    async function lookOn(): Promise<void> {
       const state = await stream.state();
       onSuccess();
       if (state.incarnation !== incarnation) throw new StreamChangedError(`the stream is ${state.incarnation} now`);
@@ -110,20 +125,29 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
     );
     const looking$ = interval(pollMs, scheduler).pipe(
       filter(() => marks.waiting > 0),
-      exhaustMap(() => defer(look).pipe(retryForever({ ...RETRY, scheduler, onFailure, unless: isChange }))),
+      exhaustMap(() => defer(lookOn).pipe(retryForever({ ...RETRY, scheduler, onFailure, unless: isChange }))),
       ignoreElements(),
       takeUntil(done$),
     );
     return merge(looking$, published$);
   }
 
-  return defer(begin).pipe(
+  return defer(look).pipe(
+    concatMap((sight) => timer(waitMs(sight), scheduler).pipe(concatMap(() => settle(sight)))),
     retryForever({ ...RETRY, scheduler, onFailure }),
     switchMap(session),
     retry({ delay: (error: unknown) => (isChange(error) ? of(null) : throwError(() => error)) }),
   );
 }
 
+interface Sight {
+  readonly state: StreamState;
+  /** The incarnation that was published to before; `null` at the very first time. */
+  readonly before: string | null;
+}
+
+/** The server forgets by a timer of its own. */
+const FORGET_MARGIN_MS = 1_000;
 const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
 
 function isChange(error: unknown): boolean {

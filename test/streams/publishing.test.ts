@@ -62,7 +62,13 @@ function fakeStream() {
   const stream: PublishedStream = {
     async state() {
       if (away) throw new Error('away');
-      return { incarnation, firstSequence: first, lastSequence: last };
+      return {
+        id: incarnation.split(' ')[0] ?? '',
+        incarnation,
+        firstSequence: first,
+        lastSequence: last,
+        rememberIdsMs: 500,
+      };
     },
     async publish(entries, wanted) {
       if (away) throw new Error('away');
@@ -213,7 +219,27 @@ describe('publishing', () => {
     await time.advance(100);
     to.loseLast(1);
     await time.advance(POLL_MS + 100);
+    // It still knows the ids.
+    expect(to.stored).toEqual(['a@first', 'b@first']);
+    await time.advance(1_500);
     expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+  });
+
+  it('publishes again what one of its readers was to have, once the stream has forgotten the ids', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    to.replaceBy('first reader');
+    const before = start(from, to);
+    from.append('a');
+    await time.advance(100);
+    to.replaceBy('first another-reader');
+    await time.advance(POLL_MS + 500);
+    // Killed while it waits: the next start waits again.
+    before.subscription.unsubscribe();
+    start(from, to, before.memory);
+    await time.advance(1_400);
+    expect(to.stored).toEqual(['a@first reader']);
+    await time.advance(200);
+    expect(to.stored).toEqual(['a@first reader', 'a@first another-reader']);
   });
 
   it('waits while the stream is away, says so, and goes on', async () => {

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { endProcess, launchNats } from './nats-process.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -9,6 +11,8 @@ export interface TestNatsServer {
   kill(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Starts it again on the same port, with the same files. */
   start(): Promise<void>;
+  /** Starts it again on the same port, with no files, as after the loss of its disk. */
+  startEmpty(): Promise<void>;
   /** Ends the process and removes the files. */
   dispose(): Promise<void>;
 }
@@ -31,12 +35,18 @@ export async function startNatsServer({
   let { child, port } = await at('-1');
   const kill = (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => endProcess(child, signal);
 
+  async function start(): Promise<void> {
+    ({ child } = await at(String(port)));
+  }
+
   return {
     port,
     url: `nats://127.0.0.1:${port}`,
     kill,
-    async start() {
-      ({ child } = await at(String(port)));
+    start,
+    async startEmpty() {
+      await rm(join(dir.path, 'jetstream'), { recursive: true, force: true });
+      await start();
     },
     async dispose() {
       await kill('SIGKILL');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -39,6 +40,7 @@ export interface NatsTopologyOptions {
   readonly logger: Logger;
 }
 
+const DESCRIPTION = 'Consumes valtrack events';
 /** The server's default, which the Go program's durables have. */
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
@@ -97,7 +99,7 @@ export async function natsTopology(
   async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerInfo> {
     const info = await jsm.consumers.add(STREAM_NAME, {
       durable_name: durable,
-      description: 'Consumes valtrack events',
+      description: `${DESCRIPTION} (${randomBytes(6).toString('base64url')})`,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ackWaitMs),
@@ -118,11 +120,17 @@ export async function natsTopology(
 
   /** The stream first: a durable that is the same afterwards was there for all of what the stream has said. */
   async function ensureAll(): Promise<StreamState> {
-    const { state } = await ensureStream();
+    const { state, config } = await ensureStream();
     const made: string[] = [];
-    for (const durable of durables) made.push((await ensureConsumer(durable, undefined)).created);
+    for (const durable of durables) made.push(markOf((await ensureConsumer(durable, undefined)).config));
     incarnation = [id, ...made].join(' ');
-    return { incarnation, firstSequence: state.first_seq, lastSequence: state.last_seq };
+    return {
+      id,
+      incarnation,
+      firstSequence: state.first_seq,
+      lastSequence: state.last_seq,
+      rememberIdsMs: config.duplicate_window / NANOS_PER_MS,
+    };
   }
 
   await inTurn(ensureAll);
@@ -141,6 +149,11 @@ export async function natsTopology(
         return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };
       }),
   };
+}
+
+/** The server's time of creation is another one after a restart: what tells a durable from its successor is in its description. */
+function markOf({ description = '' }: ConsumerConfig): string {
+  return /\(([\w-]+)\)$/.exec(description)?.[1] ?? 'unmarked';
 }
 
 /** What was asked for, or `null` when the server says that there is no such thing. */

@@ -23,11 +23,15 @@ export interface PublishedStream {
 }
 
 export interface StreamState {
+  /** Another one once the stream was made anew. */
+  readonly id: string;
   /** Another one once the stream or one of its readers was made anew: what was not read by then may be gone. */
   readonly incarnation: string;
   /** The oldest sequence that some reader has not acknowledged; one after the last when there is none. */
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** How long an event id is remembered, and not stored again, even when its message is gone. */
+  readonly rememberIdsMs: number;
 }
 
 /** What was published before may be gone, read or not. */
