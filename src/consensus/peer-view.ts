@@ -7,7 +7,7 @@ import { addLook, NO_PEER_STATISTICS, type PeerStatistics } from './estimators/p
 import { type PublishedEstimate, publishedEstimate } from './estimators/published.ts';
 import { subnetLook } from './estimators/subnet-look.ts';
 import type { Direction, MetadataReceivedEvent, Transport } from './events.ts';
-import { type PeerAddress, parsePeerAddress } from './peer-address.ts';
+import { type PeerAddress, parseObservedAddress } from './peer-address.ts';
 import { shortLivedSubnets } from './subnets.ts';
 
 /**
@@ -113,7 +113,7 @@ export function observe(
     facts: {
       epoch: newest(known.epoch, event.epoch, stamp),
       enr: newest(known.enr, event.enr === EMPTY_ENR ? null : event.enr, stamp),
-      address: newest(known.address, parsePeerAddress(event.multiaddr), stamp),
+      address: newestAddress(known.address, parseObservedAddress(event.multiaddr), stamp),
       clientVersion,
       subnets: newest(known.subnets, subnets, stamp),
       custodyGroupCount: newest(known.custodyGroupCount, event.custody_group_count, stamp),
@@ -165,6 +165,17 @@ export function observedSubnets(event: MetadataReceivedEvent): ObservedSubnets |
 function newest<T>(known: Fact<T> | null, value: T | null | undefined, stamp: Stamp): Fact<T> | null {
   if (value === null || value === undefined || value === '') return known;
   return known !== null && !isAfter(stamp, known) ? known : { value, ...stamp };
+}
+
+/** Where a peer listens says more than where it dialled from, whichever was seen later. */
+function newestAddress(
+  known: Fact<PeerAddress> | null,
+  value: PeerAddress | null,
+  stamp: Stamp,
+): Fact<PeerAddress> | null {
+  if (known === null || value === null || (known.value.port === 0) === (value.port === 0))
+    return newest(known, value, stamp);
+  return value.port === 0 ? known : { value, ...stamp };
 }
 
 function isAfter(a: Stamp, b: Stamp): boolean {

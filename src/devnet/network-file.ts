@@ -39,6 +39,8 @@ export interface DevnetNode {
   readonly longitude: number;
   readonly postal_code: string;
   readonly asn: number;
+  /** Where connections of the node come from when it has no address of its own. */
+  readonly dials_from: string | null;
   readonly node_id: string;
   readonly agent: string;
   readonly reach: Reach;
@@ -86,12 +88,16 @@ function describeNode(node: SimulatedNode): DevnetNode {
     long_lived_subnets: node.longLivedSubnets().toSorted((left, right) => left - right),
     behaviour: truth.behaviour,
     ...truth.place,
+    dials_from: truth.reach === 'nat' ? LOOPBACK : null,
     node_id: truth.nodeId,
     agent: truth.agent,
     reach: truth.reach,
     traits: truth.traits,
   };
 }
+
+/** What the system gives to a socket that is bound to nothing. */
+const LOOPBACK = '127.0.0.1';
 
 /** Where libp2p may listen, as its record says. */
 const LOCATIONS = ['tcp4', 'quic4', 'tcp6', 'quic6'] as const;

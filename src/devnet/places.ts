@@ -1,3 +1,4 @@
+import type { Reach } from './kinds.ts';
 import type { Random } from './random.ts';
 
 /** Where simulated nodes stand: data centres and homes where real ones are common. */
@@ -43,15 +44,22 @@ const ROWS: readonly Row[] = [
   [3, 'Sydney', 'New South Wales', 'AU', -33.87, 151.21, '2000', 1221],
 ];
 
-const PLACES = ROWS.map(([weight, city, region, country, latitude, longitude, postalCode, asn]) => {
-  return { weight, place: { city, region, country, latitude, longitude, postal_code: postalCode, asn } };
-});
+const ZURICH: Row = [0, 'Zurich', 'Zurich', 'CH', 47.37, 8.54, '8001', 13030];
 
-export function drawPlace(random: Random): Place {
-  let remaining = random() * PLACES.reduce((sum, { weight }) => sum + weight, 0);
-  const chosen = PLACES.find(({ weight }) => {
+/** The nodes with IPv6 share one address, ::1, and those behind NAT dial from one, 127.0.0.1; where that is, all of them are. */
+const SHARED: Readonly<Partial<Record<Reach, Row>>> = {
+  'dual-stack': ZURICH,
+  'ipv6-only': ZURICH,
+  nat: [0, 'Stockholm', 'Stockholm', 'SE', 59.33, 18.07, '111 20', 8473],
+};
+
+export function drawPlace(random: Random, reach: Reach): Place {
+  // Drawn even if it is not needed, so that what is drawn next does not depend on the reach.
+  let remaining = random() * ROWS.reduce((sum, [weight]) => sum + weight, 0);
+  const chosen = ROWS.find(([weight]) => {
     remaining -= weight;
     return remaining < 0;
   });
-  return (chosen ?? (PLACES[0] as (typeof PLACES)[number])).place;
+  const [, city, region, country, latitude, longitude, postalCode, asn] = SHARED[reach] ?? chosen ?? ZURICH;
+  return { city, region, country, latitude, longitude, postal_code: postalCode, asn };
 }

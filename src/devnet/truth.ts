@@ -82,7 +82,7 @@ export function drawTruth({ nodes, seed, activeValidators, firstEpoch, mixed = f
       activeValidators,
       stakeEth,
       custodyGroupCount: custodyGroupCount(traits, stakeEth),
-      place: drawPlace(random),
+      place: drawPlace(random, kind.reach),
     };
   });
 }

@@ -107,6 +107,37 @@ describe('the published estimate', () => {
   });
 });
 
+describe('the address of a peer', () => {
+  const at = (multiaddr: string, timestamp: number) =>
+    observation({ multiaddr, timestamp, event_id: `a:${timestamp}` });
+  const addressAfter = (...events: ReturnType<typeof at>[]) =>
+    events.reduce<ReturnType<typeof observe> | undefined>((view, event) => observe(view, event, null), undefined)?.facts
+      .address?.value;
+
+  it('is where it dialled from as long as nobody knows where it listens, with port 0', () => {
+    expect(addressAfter(at('/ip4/1.2.3.4/tcp/0', 1))).toEqual({
+      multiaddr: '/ip4/1.2.3.4/tcp/0',
+      ip: '1.2.3.4',
+      port: 0,
+    });
+  });
+
+  it('does not depend on the order of the observations', () => {
+    const events = [
+      at('/ip4/1.1.1.1/tcp/9000', 1),
+      at('/ip4/2.2.2.2/tcp/0', 2),
+      at('/ip4/3.3.3.3/tcp/9000', 3),
+      at('/ip4/4.4.4.4/tcp/0', 4),
+    ];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(events, { minLength: events.length }), (order) => {
+        expect(addressAfter(...order)?.ip).toBe('3.3.3.3');
+      }),
+    );
+    expect(addressAfter(...events.filter((_, index) => index % 2 === 1))?.ip).toBe('4.4.4.4');
+  });
+});
+
 describe('parsePeerAddress', () => {
   it.each([
     ['/ip4/1.2.3.4/tcp/9000', { ip: '1.2.3.4', port: 9000 }],

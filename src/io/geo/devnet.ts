@@ -15,6 +15,7 @@ const networkFile = z.object({
   nodes: z.array(
     z.object({
       multiaddrs: z.array(z.string()),
+      dials_from: z.string().nullish(),
       city: z.string().nullish(),
       region: z.string().nullish(),
       country: z.string().nullish(),
@@ -58,8 +59,10 @@ async function readTable(path: string): Promise<Table> {
     nodes.flatMap((node) => {
       const name = KNOWN_NETWORKS.get(Number(String(node.asn).replace(/^AS/, '')))?.name;
       const location = readLocation({ ...node, as_name: name });
-      const ips = new Set(node.multiaddrs.map(ipOfMultiaddr).filter((ip) => ip !== null && isIP(ip) !== 0));
-      return [...ips].map((ip): [string, Location] => [sameIp(ip as string), location]);
+      const ips = [...node.multiaddrs.map(ipOfMultiaddr), node.dials_from ?? null].filter(
+        (ip) => ip !== null && isIP(ip) !== 0,
+      );
+      return ips.map((ip): [string, Location] => [sameIp(ip as string), location]);
     }),
   );
   const digest = createHash('sha256')

@@ -35,6 +35,7 @@ const NODES = [
     longitude: -74,
   },
   { peer_id: 'c', multiaddrs: ['/ip4/127.1.2.5/tcp/9000/p2p/c'] },
+  { peer_id: 'e', multiaddrs: [], dials_from: '127.1.2.6', city: 'Oslo', country: 'NO', asn: 2119 },
   { peer_id: 'd', multiaddrs: [], city: 'Nowhere', country: 'DE', asn: 1 },
 ];
 
@@ -53,6 +54,7 @@ describe("a devnet's table", () => {
       place: { city: 'New York', latitude: 40.7, longitude: -74 },
       network: { asn: 701, type: 'isp' },
     });
+    expect((await lastValueFrom(chain.locate('127.1.2.6'))).location.place?.country).toBe('NO');
     for (const ip of ['127.1.2.5', '127.9.9.9'])
       expect((await lastValueFrom(chain.locate(ip))).location).toEqual(NOWHERE);
   });
