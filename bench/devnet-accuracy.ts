@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openTracker } from '../src/io/tracker/database.ts';
+import { networkFigures } from '../src/io/tracker/network-figures.ts';
 
 /**
  * Runs the program on a devnet of its own and holds every estimate against the truth.
@@ -87,6 +88,8 @@ try {
   const sums = await tracker.reader.all<{ method: string; total: number; nodes: number }>(
     'SELECT method, total(estimate) AS total, count(estimate) AS nodes FROM validator_estimates GROUP BY method',
   );
+  const everything = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+  const windows = await networkFigures(tracker.reader, null).calibration(everything);
   await tracker.close();
 
   const honest = nodes.filter(({ behaviour }) => behaviour === 'honest');
@@ -135,6 +138,12 @@ try {
     );
   }
   if (untoldNodes > 0) console.log(`${untold} validators are behind ${untoldNodes} nodes that tell nothing about them`);
+  for (const { client, nodes: pinned, assumedSlots, calibratedSlots, low, high } of windows) {
+    const bounds = `${low.toFixed(1)} .. ${high?.toFixed(1) ?? '∞'}`;
+    console.log(
+      `window of ${client.padEnd(10)}  assumed ${pad(assumedSlots, 4)} slots, by ${pinned} nodes ${calibratedSlots.toFixed(1)}, ${bounds}`,
+    );
+  }
   console.log(`sum of combined over the network: ${percent(Math.abs(estimated - truth) / truth)} from the truth`);
   console.log(`nodes with the truth inside their 90 % interval: ${percent(covered / observed)}`);
   console.log(`nodes with their stake inside its bounds: ${percent(stakeCovered / observed)}`);

@@ -55,11 +55,11 @@ function errorVerdicts(cell: Cell): Verdict[] {
 
 function coverageVerdict(cell: Cell): Verdict {
   const coverage = cell.coverage ?? 0;
-  const noise = NOISE * Math.sqrt((0.9 * 0.1) / cell.nodes);
+  const noise = chance(cell);
   return {
     cell,
     sentence: `interval holds the truth in ${percent(coverage)}, 87 to 93 %`,
-    isMet: coverage >= COVERAGE.low - noise && coverage <= COVERAGE.high + noise,
+    isMet: coverage >= COVERAGE.low && coverage <= COVERAGE.high,
     excuse: coverageExcuse(cell, coverage, noise),
   };
 }
@@ -67,18 +67,20 @@ function coverageVerdict(cell: Cell): Verdict {
 function coverageExcuse(cell: Cell, coverage: number, noise: number): string | null {
   if (cell.validators === 0) return 'nothing is ever seen of no validators: every interval holds 0';
   if (cell.bounds > SATURATED_SHARE) return `only a lower bound for ${percent(cell.bounds)} of the nodes`;
-  if (cell.sightings > FEW_SIGHTINGS) return null;
-  const expected = coverageOfWholeCounts(cell.sightings);
+  const expected = cell.sightings > FEW_SIGHTINGS ? 0.9 : coverageOfWholeCounts(cell.sightings);
   const isOutside = expected < COVERAGE.low || expected > COVERAGE.high;
-  if (!isOutside || Math.abs(expected - coverage) > noise + WEIGHT_BLUR) return null;
-  return `${cell.sightings.toFixed(2)} whole sightings make ${percent(expected)}`;
+  if (isOutside && Math.abs(expected - coverage) <= noise + WEIGHT_BLUR) {
+    return `${cell.sightings.toFixed(2)} whole sightings make ${percent(expected)}`;
+  }
+  const isChance = coverage >= COVERAGE.low - noise && coverage <= COVERAGE.high + noise;
+  return isChance ? `within the chance of ${cell.nodes} nodes` : null;
 }
 
 /** Weights that fall with age, and several sightings of one duty, make the counts a little less whole. */
 const WEIGHT_BLUR = 0.02;
 
 function comparison(combined: Cell, subnets: Cell): Verdict[] {
-  const noise = NOISE * Math.sqrt((0.9 * 0.1) / combined.nodes);
+  const noise = chance(combined);
   return [
     {
       cell: combined,
@@ -93,6 +95,11 @@ function comparison(combined: Cell, subnets: Cell): Verdict[] {
       excuse: null,
     },
   ];
+}
+
+/** How far chance moves a coverage of 90 %. */
+function chance({ nodes }: Cell): number {
+  return NOISE * Math.sqrt((0.9 * 0.1) / nodes);
 }
 
 export function percent(part: number): string {

@@ -1,5 +1,6 @@
 import { clientOf } from '../client.ts';
 import { type CombinedEstimate, combinedEstimate } from './combined.ts';
+import { crowding } from './crowding.ts';
 import { custodyEstimate, readCustody } from './custody.ts';
 import type { Estimate } from './estimate.ts';
 import type { EstimatorModel } from './estimator-network.ts';
@@ -54,7 +55,7 @@ export function peerEstimates(evidence: PeerEvidence, model: EstimatorModel | nu
   const { published, custodyGroupCount, custodyObservations, statistics } = evidence;
   const client = clientOf(evidence.agent ?? '');
   const seen = candidates(statistics, client);
-  const drawn = subnetsThrough(seen);
+  const drawn = subnetsThrough(seen, model);
   const subnets = drawn === null || model === null ? drawn : withinNetwork(drawn, model.rules);
   const span = spanOf(seen) ?? {
     observations: published.numObservations,
@@ -82,10 +83,11 @@ export function peerEstimates(evidence: PeerEvidence, model: EstimatorModel | nu
   };
 }
 
-function subnetsThrough(seen: ReturnType<typeof candidates>): Estimate | null {
+function subnetsThrough(seen: ReturnType<typeof candidates>, model: EstimatorModel | null): Estimate | null {
   return mixedEstimate(
-    seen.flatMap(({ share, statistics }) => {
-      const estimate = subnetsEstimate(statistics);
+    seen.flatMap(({ share, window, statistics }) => {
+      const crowded = window === null || model === null ? 0 : crowding(window, model.rules);
+      const estimate = subnetsEstimate(statistics, crowded);
       return estimate === null ? [] : [{ share, estimate }];
     }),
   );

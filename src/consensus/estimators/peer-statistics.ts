@@ -88,6 +88,8 @@ function settled(statistics: PeerStatistics, client: Client): PeerStatistics {
 /** What was seen through one window, and how likely that is the client's. */
 export interface WeightedStatistics {
   readonly share: number;
+  /** `null` where nothing was seen since the client has had no known window. */
+  readonly window: ClientWindow | null;
   readonly statistics: SubnetStatistics;
 }
 
@@ -102,9 +104,11 @@ export function candidates(statistics: PeerStatistics, client: Client): readonly
   if (subscribesToAll(statistics, client)) return [];
   const { known, full, unknown } = settled(statistics, client);
   const seen = cameOfDuties(full, known) === false ? known : mergeStatistics(known, full);
-  if (unknown.length === 0) return seen.observations === 0 ? [] : [{ share: 1, statistics: seen }];
-  return POSSIBLE_WINDOWS.map(({ share }, index) => ({
+  if (unknown.length === 0)
+    return seen.observations === 0 ? [] : [{ share: 1, window: CLIENT_WINDOWS[client] ?? null, statistics: seen }];
+  return POSSIBLE_WINDOWS.map(({ share, window }, index) => ({
     share,
+    window,
     statistics: mergeStatistics(seen, unknown[index] ?? NO_STATISTICS),
   }));
 }

@@ -7,8 +7,10 @@ import type { HazardBin, SubnetStatistics } from './subnet-statistics.ts';
  *
  * The interval holds all V whose likelihood is not too far below the maximum (2 Δ log L <= 2.706, the 90 % point of χ² with one degree
  * of freedom). Where nothing or everything was lit, the bound is the exact one-sided 95 % one.
+ *
+ * @param crowding how far sightings exclude each other; 0 gives intervals that are a little too wide
  */
-export function subnetsEstimate(statistics: SubnetStatistics): Estimate | null {
+export function subnetsEstimate(statistics: SubnetStatistics, crowding = 0): Estimate | null {
   const bins = binsOf(statistics);
   const subnets = sum(bins, (bin) => bin.subnets);
   const lit = sum(bins, (bin) => bin.lit);
@@ -28,7 +30,8 @@ export function subnetsEstimate(statistics: SubnetStatistics): Estimate | null {
   }
   const best = solve((count) => -slope(bins, count), 0);
   const peak = logLikelihood(bins, best);
-  const independent = worth / repetition(statistics, bins, best);
+  const load = (best * sum(bins, (bin) => bin.subnets * bin.hazard)) / subnets;
+  const independent = worth / (repetition(statistics, load) * dispersion(crowding, load));
   const drop = (count: number) => 2 * independent * (peak - logLikelihood(bins, count)) - CHI_SQUARE_90;
   return { validators: best, low: bisect((count) => -drop(count), 0, best), high: solve(drop, best) };
 }
@@ -85,17 +88,11 @@ function worthOf({ weight, weightSquared }: SubnetStatistics): number {
 /**
  * By how much the variance is larger than that of independent observations, because those close in time show some of the same duties
  * (Teku is subscribed for up to two epochs ahead): 1 + 2 Σ ρ, where ρ is the correlation that a share of common duties gives to "lit" at
- * this number of validators. If neighbours share a part s of their duties, those k apart share 1 - k (1 - s).
+ * this number of duties on a subnet. If neighbours share a part s of their duties, those k apart share 1 - k (1 - s).
  */
-function repetition(
-  { overlap, weight, observations }: SubnetStatistics,
-  bins: readonly MeanBin[],
-  count: number,
-): number {
+function repetition({ overlap, weight, observations }: SubnetStatistics, load: number): number {
   const neighbours = overlap / weight;
   if (neighbours === 0) return 1;
-  const subnets = sum(bins, (bin) => bin.subnets);
-  const load = (count * sum(bins, (bin) => bin.subnets * bin.hazard)) / subnets;
   let correlations = 0;
   for (let apart = 1; apart < observations; apart++) {
     const shared = 1 - apart * (1 - neighbours);
@@ -103,6 +100,15 @@ function repetition(
     correlations += Math.expm1(shared * load) / Math.expm1(load);
   }
   return 1 + 2 * correlations;
+}
+
+/**
+ * By how much the variance is smaller than that of independent subnets, because a validator lights one subnet an epoch at most. As many
+ * balls as are thrown into boxes leave n exp(-x) (1 - exp(-x) - c x exp(-x)) variance of empty ones, where x is the load of a box and
+ * c how far the balls' number is given.
+ */
+function dispersion(crowding: number, load: number): number {
+  return 1 - (crowding * load) / Math.expm1(load);
 }
 
 const RELATIVE_PRECISION = 1e-9;
