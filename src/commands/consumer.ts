@@ -28,6 +28,7 @@ async function start(options: Options, { screen, stack, ending, faults }: Sessio
     url,
     logger,
     durables: [options.consumerName],
+    replicas: options.natsReplicas,
     // Who takes over has been started long ago: nobody is there to hear that NATS is away.
     waitOnFirstConnect: stoodBy,
     signal: ending,
