@@ -148,26 +148,38 @@ export type ValtrackEvent =
   | { readonly subject: typeof PEER_DISCOVERED; readonly event: PeerDiscoveredEvent }
   | { readonly subject: typeof METADATA_RECEIVED; readonly event: MetadataReceivedEvent };
 
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+/** Why an event cannot be read, as a closed list. */
+export const REFUSALS = ['too large', 'not JSON', 'unknown subject', 'wrong fields'] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: Refusal; readonly reason: string };
 
 /** Reads one event. Total: a malformed one gives a reason, in one line, that names the field. */
 export function decodeEvent(subject: string, payload: Uint8Array): Decoded<ValtrackEvent> {
-  if (payload.length > MAX_EVENT_BYTES) return refused(`${payload.length} bytes, more than ${MAX_EVENT_BYTES}`);
+  if (payload.length > MAX_EVENT_BYTES) {
+    return refused('too large', `${payload.length} bytes, more than ${MAX_EVENT_BYTES}`);
+  }
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
   } catch {
-    return refused('not JSON in UTF-8');
+    return refused('not JSON', 'not JSON in UTF-8');
   }
   if (subject === PEER_DISCOVERED) {
     const result = peerDiscovered.safeParse(json);
-    return result.success ? { ok: true, value: { subject, event: result.data } } : refused(issues(result.error));
+    return result.success
+      ? { ok: true, value: { subject, event: result.data } }
+      : refused('wrong fields', issues(result.error));
   }
   if (subject === METADATA_RECEIVED) {
     const result = metadataReceived.safeParse(json);
-    return result.success ? { ok: true, value: { subject, event: result.data } } : refused(issues(result.error));
+    return result.success
+      ? { ok: true, value: { subject, event: result.data } }
+      : refused('wrong fields', issues(result.error));
   }
-  return refused(`unknown subject ${subject.slice(0, 80)}`);
+  return refused('unknown subject', `unknown subject ${subject.slice(0, 80)}`);
 }
 
 /**
@@ -190,8 +202,8 @@ function wireMetadata(event: MetadataReceivedEvent) {
   };
 }
 
-function refused(reason: string): { ok: false; reason: string } {
-  return { ok: false, reason };
+function refused(refusal: Refusal, reason: string): { ok: false; refusal: Refusal; reason: string } {
+  return { ok: false, refusal, reason };
 }
 
 function issues(error: z.ZodError): string {

@@ -13,15 +13,23 @@ import {
   timer,
 } from 'rxjs';
 import { type EstimatorNetwork, estimatorModel } from '../consensus/estimators/estimator-network.ts';
+import type { Refusal } from '../consensus/events.ts';
 import type { RetryForeverOptions } from '../streams/flow/retry-forever.ts';
 import type { Delivery, EventLog } from '../streams/ports/event-log.ts';
 import { type BatchSummary, reduce } from '../streams/reducer.ts';
 import { useNativeEnrCrypto } from './enr-crypto.ts';
 import type { Logger } from './logger.ts';
+import { type FileSteps, fileSteps } from './parquet/file-steps.ts';
 import { parquetFlusher } from './parquet/flusher.ts';
 import { partitionFiles } from './parquet/partition-files.ts';
+import { parquetReplacements } from './parquet/replacements.ts';
 import { parquetStaging } from './parquet/staging.ts';
+import { parquetUpkeep, type UpkeepCounts } from './parquet/upkeep.ts';
+import { DEFAULT_KEEP, type ForgottenCounts, type Keep, type Retention, retention } from './retention.ts';
+import { SENTRY_FILE } from './sentry-database.ts';
+import type { SqliteDatabase } from './sqlite.ts';
 import { openTracker, type TrackerDatabase } from './tracker/database.ts';
+import { TRACKER_FILE } from './tracker/schema.ts';
 import { sqliteViewStore } from './tracker/view-store.ts';
 
 export interface ConsumerOptions {
@@ -41,8 +49,22 @@ export interface ConsumerOptions {
   readonly rotateRows?: number;
   /** The longest a row waits to be in a Parquet file. */
   readonly rotateMs?: number;
+  /** How long what is stored. */
+  readonly keep?: Keep;
+  /** Small Parquet files of past days are merged up to this size. */
+  readonly mergeBytes?: number;
   readonly scheduler?: SchedulerLike;
+  /** What writes to the disk; tests stop between any two steps. */
+  readonly disk?: Disk;
 }
+
+export interface Disk {
+  readonly files: FileSteps;
+  /** Makes of the connection that writes what is used in its place. */
+  writer(database: SqliteDatabase): SqliteDatabase;
+}
+
+const DISK: Disk = { files: fileSteps, writer: (database) => database };
 
 /** Since the start of this consumer. */
 export interface ConsumerCounts {
@@ -54,6 +76,13 @@ export interface ConsumerCounts {
   readonly parquetRows: number;
   /** Rows that are not in a Parquet file yet. */
   readonly stagedRows: number;
+  /** Malformed events by reason, and older ones that had to go for them. */
+  readonly deadLetters: ReadonlyMap<Refusal, number>;
+  readonly deadLettersDropped: number;
+  /** What upkeep has done to Parquet files. */
+  readonly upkeep: UpkeepCounts;
+  /** What retention has removed from the view. */
+  readonly forgotten: ForgottenCounts;
 }
 
 /** Everything from the event log to the files: view, Parquet tables, dead letters. */
@@ -78,10 +107,11 @@ export interface Consumer {
 const DRAIN_MS = 10_000;
 
 /** What can fail for a while. */
-type Work = 'commit' | 'parquet';
+type Work = 'commit' | 'parquet' | 'retention';
 const FAILED: Readonly<Record<Work, string>> = {
   commit: 'a batch could not be committed',
   parquet: 'a Parquet file could not be written',
+  retention: 'old data could not be merged or removed',
 };
 
 /** Opens the data folder, recovers from an earlier crash, and starts to consume. */
@@ -96,10 +126,14 @@ export async function startConsumer({
   maxInFlight = 4_000,
   rotateRows = 50_000,
   rotateMs = 300_000,
+  keep = DEFAULT_KEEP,
+  mergeBytes = 32 * 1024 * 1024,
   scheduler = asyncScheduler,
+  disk = DISK,
 }: ConsumerOptions): Promise<Consumer> {
   useNativeEnrCrypto();
-  const database = await openTracker(dataDir);
+  const opened = await openTracker(dataDir, (text) => logger.info(text));
+  const database = { ...opened, writer: disk.writer(opened.writer) };
   try {
     const problems = new Map<Work, string>();
     const tellOf = (work: Work): RetryForeverOptions['onFailure'] => {
@@ -108,9 +142,13 @@ export async function startConsumer({
         logger.warn({ err: error, attempt, delayMs }, `${FAILED[work]}; trying again`);
       };
     };
+    const { files } = disk;
+    const directory = join(dataDir, 'parquet');
+    const replacements = parquetReplacements({ directory, database: database.writer, steps: files });
+    await replacements.recover();
     const staging = parquetStaging(database.writer, database.reader);
     const flusher = await parquetFlusher({
-      files: partitionFiles({ directory: join(dataDir, 'parquet'), staging }),
+      files: partitionFiles({ directory, staging, steps: files }),
       staging,
       rotateRows,
       rotateMs,
@@ -118,7 +156,30 @@ export async function startConsumer({
       onFailure: tellOf('parquet'),
     });
     const model = network === undefined ? {} : { model: estimatorModel(network) };
-    const store = await sqliteViewStore({ database: database.writer, staging, flusher, ...model });
+    const { addressesMs: keepAddressesMs, observationsMs: keepObservationsMs } = keep;
+    const limits = { keepAddressesMs, keepObservationsMs, mergeBytes };
+    const upkeep = parquetUpkeep({ directory, replacements, steps: files, ...limits });
+    const retaining = retention({
+      database: database.writer,
+      upkeep,
+      keep,
+      dataDir,
+      databaseFiles: [TRACKER_FILE, SENTRY_FILE],
+      steps: files,
+      scheduler,
+      onFailure: tellOf('retention'),
+    });
+    const letters: Letters = { byRefusal: new Map(), dropped: 0 };
+    const store = await sqliteViewStore({
+      database: database.writer,
+      staging,
+      flusher,
+      ...model,
+      onDeadLetters: (added, dropped) => {
+        for (const { refusal } of added) letters.byRefusal.set(refusal, (letters.byRefusal.get(refusal) ?? 0) + 1);
+        letters.dropped += dropped;
+      },
+    });
     const stages = reduce(store, {
       logId: log.id,
       ...model,
@@ -127,11 +188,17 @@ export async function startConsumer({
       scheduler,
       onFailure: tellOf('commit'),
     });
-    return consume({ log, durable, maxInFlight, stages, flusher, database, problems, logger, scheduler });
+    const stored = { flusher, database, upkeep, retaining, letters };
+    return consume({ log, durable, maxInFlight, stages, ...stored, problems, logger, scheduler });
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+interface Letters {
+  readonly byRefusal: Map<Refusal, number>;
+  dropped: number;
 }
 
 interface ConsumeOptions {
@@ -141,6 +208,9 @@ interface ConsumeOptions {
   readonly stages: ReturnType<typeof reduce>;
   readonly flusher: Awaited<ReturnType<typeof parquetFlusher>>;
   readonly database: TrackerDatabase;
+  readonly upkeep: ReturnType<typeof parquetUpkeep>;
+  readonly retaining: Retention;
+  readonly letters: Letters;
   readonly problems: Map<Work, string>;
   readonly logger: Logger;
   readonly scheduler: SchedulerLike;
@@ -148,8 +218,16 @@ interface ConsumeOptions {
 
 function consume(options: ConsumeOptions): Consumer {
   const { log, durable, maxInFlight, stages, flusher, database, problems, logger, scheduler } = options;
+  const { upkeep, retaining, letters } = options;
   const tally = { deliveries: 0, applied: 0, duplicates: 0, malformed: 0, parquetFiles: 0, parquetRows: 0 };
-  const counts = (): ConsumerCounts => ({ ...tally, stagedRows: flusher.stagedRows });
+  const counts = (): ConsumerCounts => ({
+    ...tally,
+    stagedRows: flusher.stagedRows,
+    deadLetters: letters.byRefusal,
+    deadLettersDropped: letters.dropped,
+    upkeep: upkeep.counts(),
+    forgotten: retaining.counts(),
+  });
   const summaries = new Subject<BatchSummary>();
   const changed = new Subject<void>();
   const stop = new Subject<void>();
@@ -178,6 +256,12 @@ function consume(options: ConsumeOptions): Consumer {
     changed.next();
   });
 
+  const keeping = retaining.passes$.subscribe(() => {
+    problems.delete('retention');
+    logger.debug({ ...upkeep.counts(), ...retaining.counts() }, 'old data merged and removed');
+    changed.next();
+  });
+
   const reduced = lastValueFrom(summaries, { defaultValue: undefined }).then(() => undefined, reject);
   // The deliveries stay subscribed while the last of them are committed, so that their acknowledgements arrive.
   const deliveries = new Subject<Delivery>();
@@ -186,7 +270,11 @@ function consume(options: ConsumeOptions): Consumer {
 
   const closeAll = async () => {
     stop.next();
-    const drained = reduced.then(() => flusher.flush()).then(() => true);
+    keeping.unsubscribe();
+    const drained = reduced
+      .then(() => flusher.flush())
+      .then(() => retaining.idle())
+      .then(() => true);
     if (!(await firstValueFrom(race(drained, timer(DRAIN_MS, scheduler))))) {
       logger.warn('closing before everything was written; the next start will continue');
     }

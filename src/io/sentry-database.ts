@@ -6,6 +6,8 @@ import type { Tell } from './while-slow.ts';
 
 /** `sentry.sqlite`: the embedded event log, the peers the registry knows, and what the sentry keeps about itself. */
 
+export const SENTRY_FILE = 'sentry.sqlite';
+
 /** The file's version is the length of this list: new steps of whatever table go to its end, none is ever moved. */
 export const SENTRY_MIGRATIONS: readonly Migration[] = [
   ...EVENT_LOG_MIGRATIONS,
@@ -27,5 +29,5 @@ export const SENTRY_MIGRATIONS: readonly Migration[] = [
  */
 export async function openSentryDatabase(dataDir: string, tell: Tell = () => {}): Promise<SqliteDatabase> {
   await mkdir(dataDir, { recursive: true });
-  return openSqlite(join(dataDir, 'sentry.sqlite'), { migrations: SENTRY_MIGRATIONS, synchronous: 'FULL', tell });
+  return openSqlite(join(dataDir, SENTRY_FILE), { migrations: SENTRY_MIGRATIONS, synchronous: 'FULL', tell });
 }

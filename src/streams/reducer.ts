@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { concatMap, defer, type Observable, type SchedulerLike } from 'rxjs';
 import { isSameDay } from '../consensus/day.ts';
 import type { EstimatorModel } from '../consensus/estimators/estimator-network.ts';
+import { contentEventId } from '../consensus/event-id.ts';
 import { decodeEvent, METADATA_RECEIVED, type ValtrackEvent } from '../consensus/events.ts';
 import { observe, type PeerView } from '../consensus/peer-view.ts';
 import { batches } from './flow/batches.ts';
@@ -72,7 +74,7 @@ async function changeOf(
   { logId, model, committedMs }: BatchContext,
   deliveries: readonly Delivery[],
 ): Promise<{ change: BatchChange; summary: BatchSummary }> {
-  const { events, deadLetters } = read(deliveries);
+  const { events, deadLetters } = read(logId, deliveries);
   const ids = [...events.keys(), ...deadLetters.keys()];
   for (const id of await store.applied(ids)) {
     events.delete(id);
@@ -99,23 +101,39 @@ async function changeOf(
 }
 
 /** Decodes; of several deliveries of one event the first counts. */
-function read(deliveries: readonly Delivery[]): {
+function read(
+  logId: string,
+  deliveries: readonly Delivery[],
+): {
   events: Map<string, ValtrackEvent>;
   deadLetters: Map<string, DeadLetter>;
 } {
   const events = new Map<string, ValtrackEvent>();
   const deadLetters = new Map<string, DeadLetter>();
-  for (const { subject, payload, eventId, position } of deliveries) {
+  for (const delivery of deliveries) {
+    const { subject, payload, eventId, position } = delivery;
     const decoded = decodeEvent(subject, payload);
     if (decoded.ok) {
       const identified = withId(decoded.value, eventId);
       const id = identified.event.event_id as string;
       if (!events.has(id)) events.set(id, identified);
-    } else if (!deadLetters.has(eventId)) {
-      deadLetters.set(eventId, { position, eventId, subject, reason: decoded.reason, payload });
+    } else {
+      const { refusal, reason } = decoded;
+      const key = deadLetterKey(logId, delivery);
+      if (!deadLetters.has(key)) deadLetters.set(key, { key, position, eventId, subject, refusal, reason, payload });
     }
   }
   return { events, deadLetters };
+}
+
+/**
+ * The same for each delivery of one piece of rubbish. Where the producer gave no id the place in the log stands for it: a
+ * thousand equal ones are a thousand.
+ */
+function deadLetterKey(logId: string, { subject, payload, eventId, position }: Delivery): string {
+  const contentId = contentEventId(subject, payload);
+  const place = eventId === contentId ? `${logId} ${position}` : eventId;
+  return `dead-${createHash('sha256').update(`${place}\n${contentId}`).digest('base64url')}`;
 }
 
 /** The event with the id it is deduplicated by: its own, else the log's. */

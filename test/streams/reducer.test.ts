@@ -164,7 +164,15 @@ describe('reduce', () => {
     send(3, entry('good', wireObservation({ metadata: null, subscribed_subnets: null })));
     await time.advance(10);
     expect(commits[0]?.deadLetters).toEqual([
-      { position: 1, eventId: 'bad', subject: 'events.metadata_received', reason: expect.any(String), payload: broken },
+      {
+        key: expect.stringMatching(/^dead-/),
+        position: 1,
+        eventId: 'bad',
+        subject: 'events.metadata_received',
+        refusal: 'not JSON',
+        reason: expect.any(String),
+        payload: broken,
+      },
       expect.objectContaining({ position: 2, reason: expect.stringContaining('id') }),
     ]);
     expect(commits[0]?.events).toHaveLength(1);

@@ -7,6 +7,7 @@ import { rowsOf } from '../parquet/rows.ts';
 import type { Staging } from '../parquet/staging.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { type AppliedEvents, loadAppliedEvents } from './applied-events.ts';
+import { writeDeadLetters } from './dead-letters.ts';
 import { decodeEvidence, encodeEvidence } from './estimator-state.ts';
 import { PLACE_COLUMNS } from './locations.ts';
 import { type EstimateColumns, estimateRowsOf, rowOf, stampsOf, type ViewRow, viewOf } from './view-rows.ts';
@@ -18,6 +19,8 @@ export interface ViewStoreOptions {
   readonly flusher: Pick<ParquetFlusher, 'room' | 'staged'>;
   /** Absent where the network is unknown. */
   readonly model?: EstimatorModel;
+  /** Told after a commit which events were put aside, and how many had to go for them. */
+  readonly onDeadLetters?: (letters: readonly DeadLetter[], dropped: number) => void;
 }
 
 /** Columns that the reducer writes, `peer_id` first. */
@@ -80,11 +83,14 @@ const UPSERT_HISTORY = `
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
     value ->> 8 FROM json_each(?)`;
 
-const MAX_DEAD_LETTERS = 10_000;
-const MAX_DEAD_LETTER_BYTES = 4_096;
-
 /** The reducer's store in SQLite: view, applied ids, log position, dead letters and Parquet rows in one transaction. */
-export async function sqliteViewStore({ database, staging, flusher, model }: ViewStoreOptions): Promise<ViewStore> {
+export async function sqliteViewStore({
+  database,
+  staging,
+  flusher,
+  model,
+  onDeadLetters = () => {},
+}: ViewStoreOptions): Promise<ViewStore> {
   let appliedEvents: AppliedEvents | undefined = await loadAppliedEvents(database);
   const loaded = async () => {
     appliedEvents ??= await loadAppliedEvents(database);
@@ -116,21 +122,22 @@ export async function sqliteViewStore({ database, staging, flusher, model }: Vie
       const rows = events.flatMap(rowsOf);
       // Should the commit fail in a way that leaves its fate open, the database tells what has been applied.
       appliedEvents = undefined;
-      const remember = await database.transaction(async () => {
+      const { remember, dropped } = await database.transaction(async () => {
         await writeViews(database, { views, endedDays, committedMs, model: model ?? null });
         await staging.add(rows);
-        await writeDeadLetters(database, log, deadLetters, committedMs);
+        const dropped = await writeDeadLetters(database, log, deadLetters, committedMs);
         await database.run(
           `INSERT INTO log_positions (log, position) VALUES (?, ?)
              ON CONFLICT (log) DO UPDATE SET position = max(position, excluded.position)`,
           log,
           position,
         );
-        return applied.write(eventIds, committedMs);
+        return { remember: await applied.write(eventIds, committedMs), dropped };
       });
       remember();
       appliedEvents = applied;
       flusher.staged(rows);
+      if (deadLetters.length > 0) onDeadLetters(deadLetters, dropped);
     },
   };
 }
@@ -183,30 +190,4 @@ function historyRow(row: ViewRow & EstimateColumns): unknown[] {
     row.max_validator_count,
     row.num_observations,
   ];
-}
-
-/** Keeps the newest of them, each cut to a size that still shows what it is. */
-async function writeDeadLetters(
-  database: SqliteDatabase,
-  log: string,
-  deadLetters: readonly DeadLetter[],
-  receivedMs: number,
-): Promise<void> {
-  for (const { position, eventId, subject, reason, payload } of deadLetters.slice(-MAX_DEAD_LETTERS)) {
-    await database.run(
-      `INSERT INTO dead_letters (log, position, event_id, subject, reason, payload, payload_bytes, received_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      log,
-      position,
-      eventId,
-      subject,
-      reason,
-      Buffer.from(payload.subarray(0, MAX_DEAD_LETTER_BYTES)),
-      payload.length,
-      receivedMs,
-    );
-  }
-  if (deadLetters.length > 0) {
-    await database.run('DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - ?', MAX_DEAD_LETTERS);
-  }
 }

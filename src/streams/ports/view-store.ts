@@ -1,4 +1,4 @@
-import type { ValtrackEvent } from '../../consensus/events.ts';
+import type { Refusal, ValtrackEvent } from '../../consensus/events.ts';
 import type { PeerView } from '../../consensus/peer-view.ts';
 
 /** Where the reducer keeps its result. It has one writer: what was read stays true until the next commit. */
@@ -22,7 +22,7 @@ export interface BatchChange {
   readonly log: string;
   readonly position: number;
   readonly committedMs: number;
-  /** Ids that count as applied from now on: those of `events` and of `deadLetters`. */
+  /** Ids that count as applied from now on: those of `events`, and {@link DeadLetter.key} of `deadLetters`. */
   readonly eventIds: readonly string[];
   /** Applied for the first time, in the order of the log, each with its id in `event_id`. */
   readonly events: readonly ValtrackEvent[];
@@ -35,9 +35,13 @@ export interface BatchChange {
 
 /** A delivery that could not be read, kept for people to look at. */
 export interface DeadLetter {
+  /** What it is known by. Never the id of an event: whoever sends rubbish under another's id keeps nothing from counting. */
+  readonly key: string;
   readonly position: number;
   readonly eventId: string;
   readonly subject: string;
+  readonly refusal: Refusal;
+  /** In one line, naming the field. */
   readonly reason: string;
   readonly payload: Uint8Array;
 }

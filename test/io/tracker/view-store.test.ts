@@ -187,20 +187,22 @@ describe('the view in SQLite', () => {
 
   it('keeps dead letters with their reason, cut to a bounded size', async () => {
     const letter: DeadLetter = {
+      key: 'dead-1',
+      refusal: 'wrong fields',
       position: 3,
       eventId: 'bad',
       subject: 'events.metadata_received',
       reason: 'epoch: expected number',
       payload: new Uint8Array(60_000).fill(65),
     };
-    await store.commit({ ...change([]), eventIds: ['bad'], deadLetters: [letter] });
+    await store.commit({ ...change([]), eventIds: ['dead-1'], deadLetters: [letter] });
     const rows = await tracker.reader.all<Record<string, unknown>>(
       'SELECT *, length(payload) AS kept_bytes FROM dead_letters',
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]).toMatchObject({ position: 3, event_id: 'bad', reason: letter.reason, payload_bytes: 60_000 });
     expect(rows[0]?.['kept_bytes']).toBeLessThan(10_000);
-    expect(await store.applied(['bad'])).toEqual(new Set(['bad']));
+    expect(await store.applied(['bad', 'dead-1'])).toEqual(new Set(['dead-1']));
   });
 
   it('forgets the place of an address that a peer has left, and no sooner', async () => {

@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { concat, exhaustMap, interval, type Observable, of, type SchedulerLike } from 'rxjs';
+import { type RetryForeverOptions, retryForever } from '../streams/flow/retry-forever.ts';
+import type { DiskSteps } from './disk-steps.ts';
+import { fromAbortable } from './from-abortable.ts';
+import type { ParquetUpkeep } from './parquet/upkeep.ts';
+import type { SqliteDatabase } from './sqlite.ts';
+import { backupsOf } from './sqlite-backup.ts';
+import { forgetAddresses, forgetDeadLetters, forgetEventIds } from './tracker/forgetting.ts';
+
+/** How long things are kept after they were stored, in milliseconds; infinite for ever. */
+export interface Keep {
+  /** Records, addresses and exact places of peers not heard of since, in the view, in Parquet and in copies. */
+  readonly addressesMs: number;
+  /** Rows of Parquet files. */
+  readonly observationsMs: number;
+  /** Dead letters, and the ids by which events of producers that do not number theirs are known. */
+  readonly eventsMs: number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+/** Aggregates for ever, raw addresses for 90 days. */
+export const DEFAULT_KEEP: Keep = {
+  addressesMs: 90 * DAY_MS,
+  observationsMs: Number.POSITIVE_INFINITY,
+  eventsMs: 30 * DAY_MS,
+};
+
+/** What has been removed from the view since the start. */
+export interface ForgottenCounts {
+  readonly peers: number;
+  readonly deadLetters: number;
+  readonly eventIds: number;
+}
+
+export interface RetentionOptions {
+  /** The connection that writes the view. */
+  readonly database: SqliteDatabase;
+  readonly upkeep: ParquetUpkeep;
+  readonly keep: Keep;
+  /** Databases whose copies hold addresses too. */
+  readonly dataDir: string;
+  readonly databaseFiles: readonly string[];
+  readonly steps: DiskSteps;
+  readonly scheduler: SchedulerLike;
+  readonly onFailure: RetryForeverOptions['onFailure'];
+}
+
+export interface Retention {
+  /**
+   * The work itself, at once and then every hour: subscribe once. Emits after each pass; failures are retried. Leaving
+   * ends it before the next step, and {@link idle} says when that has happened.
+   */
+  readonly passes$: Observable<void>;
+  /** Resolves when no pass is under way. */
+  idle(): Promise<void>;
+  counts(): ForgottenCounts;
+}
+
+const EVERY_MS = 3_600_000;
+const ROWS_A_STEP = 500;
+const RETRY = { minDelayMs: 10_000, maxDelayMs: EVERY_MS };
+
+/** Removes what is older than it may be. Every step is whole by itself, so that it may be interrupted anywhere. */
+export function retention(options: RetentionOptions): Retention {
+  const { database, upkeep, keep, dataDir, databaseFiles, steps, scheduler, onFailure } = options;
+  const counts = { peers: 0, deadLetters: 0, eventIds: 0 };
+  let underWay: Promise<unknown> = Promise.resolve();
+
+  /** Repeats a step until it finds less than it may remove at a time. */
+  async function repeated(
+    step: typeof forgetAddresses,
+    counted: keyof ForgottenCounts,
+    beforeMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!Number.isFinite(beforeMs)) return;
+    let rows = ROWS_A_STEP;
+    while (rows === ROWS_A_STEP) {
+      signal.throwIfAborted();
+      rows = await step(database, beforeMs, ROWS_A_STEP);
+      counts[counted] += rows;
+    }
+  }
+
+  async function dropBackups(beforeMs: number): Promise<void> {
+    for (const file of databaseFiles) {
+      for (const { path, modifiedMs } of await backupsOf(join(dataDir, file))) {
+        if (modifiedMs < beforeMs) await steps.remove(path);
+      }
+    }
+  }
+
+  async function pass(signal: AbortSignal): Promise<void> {
+    const nowMs = scheduler.now();
+    await repeated(forgetAddresses, 'peers', nowMs - keep.addressesMs, signal);
+    await repeated(forgetDeadLetters, 'deadLetters', nowMs - keep.eventsMs, signal);
+    await repeated(forgetEventIds, 'eventIds', nowMs - keep.eventsMs, signal);
+    await dropBackups(nowMs - keep.addressesMs);
+    await upkeep.pass(nowMs, signal);
+  }
+
+  const passOnce$ = fromAbortable((signal) => {
+    const work = pass(signal);
+    underWay = Promise.allSettled([work]);
+    return work;
+  });
+
+  return {
+    passes$: concat(of(0), interval(EVERY_MS, scheduler)).pipe(
+      exhaustMap(() => passOnce$.pipe(retryForever({ ...RETRY, scheduler, onFailure }))),
+    ),
+    idle: async () => {
+      await underWay;
+    },
+    counts: () => ({ ...counts }),
+  };
+}
