@@ -49,6 +49,7 @@ export async function drawEstimates(cells: readonly Cell[], activeValidators: nu
     low: placed(cell.lowerQuartile),
     high: placed(cell.upperQuartile),
   }));
+  const isSaturated = cells.some(({ method, bounds }) => method === 'combined' && bounds > 0.5);
   const x = {
     field: 'truth',
     type: 'quantitative',
@@ -75,6 +76,9 @@ export async function drawEstimates(cells: readonly Cell[], activeValidators: nu
       text: `Counting subnets understates; the model does not: ${NUMBER.format(activeValidators)} active validators`,
       subtitle: [
         'One look an epoch for 225 epochs. Marks are means, bars hold the middle half of the simulated nodes, the dashed line is the truth.',
+        ...(isSaturated
+          ? ['Below the line: every subnet was lit in every look, and there is a lower bound only.']
+          : []),
       ],
       ...TITLE,
     },
@@ -133,9 +137,11 @@ export async function drawCoverage(cells: readonly Cell[]): Promise<string> {
   const spec: TopLevelSpec = {
     ...PAGE,
     title: {
-      text: 'Nine of ten 90 % intervals hold the truth, wherever there is enough to count',
+      text: '90 % intervals hold the truth in nine of ten cases, where there is enough to count',
       subtitle: [
-        'Method subnets. The band is 87 to 93 %. Left in each panel a handful of sightings, or none, decides.',
+        'Method subnets. The band is 87 to 93 %. At the left of each panel a handful of sightings decides; with 1,000 of 2,000 validators',
+        'every subnet is lit, and there is a lower bound only.',
+        ,
       ],
       ...TITLE,
     },
