@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/devnet/random.ts';
 import { cluster } from './scenarios/cluster.ts';
+import { crashPoints } from './scenarios/crash-points.ts';
 import { kill } from './scenarios/kill.ts';
 import { emptied, halfCut, outage } from './scenarios/outage.ts';
 import { poison } from './scenarios/poison.ts';
@@ -18,7 +19,7 @@ import { lineOf, tableOf } from './support/telling.ts';
  * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
  */
 
-const SCENARIOS: readonly Scenario[] = [kill, poison, outage, emptied, halfCut, cluster];
+const SCENARIOS: readonly Scenario[] = [kill, crashPoints, poison, outage, emptied, halfCut, cluster];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Program, valtrack } from './processes.ts';
+import { type Program, type Under, valtrack } from './processes.ts';
 
 /** The harness' end of `valtrack consumer`. */
 export interface ConsumerProcess {
-  /** Starts the process, or starts it again after its end; resolves when it serves. */
-  start(): Promise<void>;
+  /** Starts the process, or starts it again after its end; resolves when it serves. Rejects when it ends before that. */
+  start(under?: Under): Promise<void>;
   /** Events whose effect is committed, read from its database. */
   applied(): number;
   /** `null` when ready, else the reason. */
@@ -23,9 +23,9 @@ export function consumerProcess(options: {
   let current: Program | undefined;
   let url = '';
   return {
-    async start() {
+    async start(under) {
       const args = ['consumer', '--nats-url', natsUrl, '--data-dir', dataDir, '--http-port', '0', ...more];
-      current = valtrack([...args, '--log-format', 'json'], { stderrPath });
+      current = valtrack([...args, '--log-format', 'json'], { stderrPath }, under);
       const serving = await current.line('the consumer serves', ({ msg }) => msg === 'serving');
       url = new URL(String(serving['url'])).origin;
     },

@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url';
 import type { BadEvent } from './bad-events.ts';
 import type { ChaosEvent } from './events.ts';
 import type { Ledger } from './ledger.ts';
-import { type Program, program } from './processes.ts';
+import { node, type Program, type Under } from './processes.ts';
 import { until } from './waiting.ts';
 
 /** The harness' end of `chaos/feeder.ts`: what is sent and what is promised is written into the ledger here. */
 export interface Feeder {
-  /** Starts the process, or starts it again after its end. */
-  start(): Promise<void>;
+  /** Starts the process, or starts it again after its end. Rejects when it ends before it is ready. */
+  start(under?: Under): Promise<void>;
   send(events: readonly ChaosEvent[]): void;
   /** Has events appended that cannot be read. */
   sendBad(events: readonly BadEvent[]): void;
@@ -67,14 +67,12 @@ export function feeder(options: {
   }
 
   return {
-    async start() {
+    async start(under) {
       isReady = false;
       waiting = new Set();
       answers = [];
-      current = program(process.execPath, [FEEDER, '--data-dir', dataDir, '--nats-url', natsUrl, ...more], {
-        stderrPath,
-        onLine: hear,
-      });
+      const args = [FEEDER, '--data-dir', dataDir, '--nats-url', natsUrl, ...more];
+      current = node(args, { stderrPath, onLine: hear }, under);
       const { isRunning, said } = current;
       await until('the feeder starts', 30_000, () => isReady || !isRunning());
       if (!isReady) throw new Error(`the feeder does not start: ${said.join(' | ')}`);

@@ -22,6 +22,8 @@ export interface Pipeline {
   flow(upTo: () => number | null): Promise<void>;
   /** Resolves when everything sent is promised or refused, nothing is in the spool and nothing in the stream. */
   drained(timeoutMs: number): Promise<void>;
+  /** Events in the spool of the sentry. */
+  spooled(): number;
   /** Ends both in good order, and compares what is stored with the ledger. */
   finish(deadLetters?: number): Promise<Verdict>;
   /** Ends both in good order; resolves to what was not in good order. */
@@ -111,6 +113,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       };
       await until('everything is drained', timeoutMs, empty, 100);
     },
+    spooled: () => spooled(sentryDir),
     end,
     async finish(deadLetters = 0) {
       const problems = [...(await end()), ...unsound(join(sentryDir, 'sentry.sqlite'))];

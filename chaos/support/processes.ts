@@ -36,6 +36,12 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** What a program is started with, such as a tracer that becomes it. */
+export interface Under {
+  readonly prefix: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 const KEPT_LINES = 500;
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
@@ -52,12 +58,21 @@ export async function endAll(): Promise<void> {
   await Promise.all(gone);
 }
 
-/** The `valtrack` command, with nothing from the environment that would change what its arguments mean. */
-export function valtrack(args: readonly string[], options: ProgramOptions): Program {
-  return program(process.execPath, [CLI, ...args], options);
+/** The `valtrack` command. */
+export function valtrack(args: readonly string[], options: ProgramOptions, under?: Under): Program {
+  return node([CLI, ...args], options, under);
 }
 
-export function program(command: string, args: readonly string[], options: ProgramOptions): Program {
+export function node(args: readonly string[], options: ProgramOptions, under?: Under): Program {
+  const [command = '', ...others] = [...(under?.prefix ?? []), process.execPath, ...args];
+  return program(command, others, { ...options, ...(under && { env: under.env }) });
+}
+
+/** With nothing from the environment that would change what the arguments of `valtrack` mean. */ export function program(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions,
+): Program {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('VALTRACK_'));
   const child = spawn(command, args, {
     stdio: 'pipe',
