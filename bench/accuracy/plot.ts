@@ -141,7 +141,6 @@ export async function drawCoverage(cells: readonly Cell[]): Promise<string> {
       subtitle: [
         'Method subnets. The band is 87 to 93 %. At the left of each panel a handful of sightings decides; with 1,000 of 2,000 validators',
         'every subnet is lit, and there is a lower bound only.',
-        ,
       ],
       ...TITLE,
     },
