@@ -160,7 +160,7 @@ function reconnectDelayMs(attempts: number): number {
 }
 
 /** Errors with the reason of the abort, at once if it has happened. */
-function aborted(signal: AbortSignal): Observable<never> {
+export function aborted(signal: AbortSignal): Observable<never> {
   const aborts$: Observable<unknown> = signal.aborted ? of(null) : fromEvent(signal, 'abort');
   return aborts$.pipe(
     map((): never => {

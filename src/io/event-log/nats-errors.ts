@@ -17,6 +17,15 @@ const CONSUMER_NOT_FOUND = 10014;
 /** Insufficient resources, memory or storage exceeded, the stream refused to store (its own limits). */
 const NO_ROOM = [10023, 10028, 10047, 10077];
 
+/** A cluster without a leader, a stream or a durable whose servers are away: all of it passes. */
+const BUSY = [10004, 10005, 10006, 10007, 10008, 10009, 10023, 10118, 10119];
+
+/** Whether the servers are there and cannot do it now: they elect a leader, or come back from a restart. */
+export function isBusy(error: unknown): boolean {
+  const cause = error instanceof EventLogFullError ? error.cause : error;
+  return cause instanceof NatsError && BUSY.includes(cause.api_error?.err_code ?? 0);
+}
+
 /** The server answers, yet nothing takes this request: JetStream is off or starting, or the stream is gone. */
 export function isNoResponders(error: unknown): boolean {
   return error instanceof NatsError && error.code === '503' && error.api_error === undefined;

@@ -1,11 +1,11 @@
-import { ReplaySubject, takeUntil } from 'rxjs';
+import { defer, firstValueFrom, ReplaySubject, race, retry, takeUntil, throwError, timer } from 'rxjs';
 import { type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
 import { type PublishedStream, StreamChangedError } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { checkEntries } from './check-entries.ts';
-import { natsLink } from './nats-connection.ts';
+import { aborted, natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
-import { asEventLogError, isNoResponders } from './nats-errors.ts';
+import { asEventLogError, EventLogConfigError, isBusy, isNoResponders } from './nats-errors.ts';
 import { publishAll } from './nats-publish.ts';
 import { natsTopology } from './nats-topology.ts';
 import { type NatsUnacked, natsUnacked } from './nats-unacked.ts';
@@ -37,6 +37,9 @@ export interface NatsEventLogOptions {
 }
 
 const DEFAULT_APPEND_TIMEOUT_MS = 5000;
+/** A cluster elects a leader within seconds. */
+const BUSY_RETRY_MS = 500;
+const BUSY_ATTEMPTS = 40;
 
 /**
  * The event log in NATS JetStream: stream EVENTS with interest retention. Either program's stream and durables do.
@@ -59,12 +62,21 @@ export async function natsEventLog({
   const { connection, servers } = link;
   const jetstream = connection.jetstream();
   const jsm = await connection.jetstreamManager({ checkAPI: false, timeout: appendTimeoutMs });
-  const topology = await natsTopology(jsm, { durables, ackWaitMs, replicas, servers, logger }).catch(
-    async (error: unknown) => {
-      await link.close();
-      throw error;
-    },
-  );
+  const topology = await firstValueFrom(
+    defer(() => natsTopology(jsm, { durables, ackWaitMs, replicas, servers, logger })).pipe(
+      retry({
+        delay: (error: unknown, attempt: number) => {
+          const passes = waitOnFirstConnect ? !(error instanceof EventLogConfigError) : isBusy(error);
+          if (!passes || (attempt > BUSY_ATTEMPTS && !waitOnFirstConnect)) return throwError(() => error);
+          logger.warn({ err: error, attempt, retryMs: BUSY_RETRY_MS }, 'JetStream is not ready');
+          return signal === undefined ? timer(BUSY_RETRY_MS) : race(timer(BUSY_RETRY_MS), aborted(signal));
+        },
+      }),
+    ),
+  ).catch(async (error: unknown) => {
+    await link.close();
+    throw error;
+  });
   const exclusive = oneSubscriberEach();
   const unackedOf = new Map<string, NatsUnacked>();
   const closed$ = new ReplaySubject<void>(1);
