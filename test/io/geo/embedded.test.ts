@@ -24,7 +24,10 @@ beforeAll(async () => {
 });
 afterAll(() => chain.close());
 
-/** Whose these addresses are and where their machines stand is public; none of it is taken from the data under test. */
+/**
+ * Whose these addresses are and where their machines stand is public; none of it is taken from the data under test. Regions of AWS are
+ * those of its ip-ranges.json, the others are in the registries (RIPE, ARIN, APNIC) and named by their operators.
+ */
 describe('the data that come with the program', () => {
   it.each([
     ['8.8.8.8', 'Google DNS', 'US', 15169, 'hosting'],
