@@ -43,7 +43,7 @@ const nextEventId = eventIds();
 const fed = new Subject<Fed>();
 const recording = lastValueFrom(
   fed.pipe(
-    record(path.spool, RECORD),
+    record(path.gate.log, RECORD),
     tap(({ item: { serial, entries }, failure }) => {
       say(failure === null ? `${serial} ${entries[0]?.eventId}` : `! ${serial} ${failure.cause}: ${failure.detail}`);
     }),
@@ -54,8 +54,8 @@ const recording = lastValueFrom(
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
   if (line === '?') {
-    path.check().then(
-      (reason) => say(`? ${reason ?? ''}`),
+    Promise.all([path.gate.check(), path.check()]).then(
+      (reasons) => say(`? ${reasons.filter(Boolean).join('; ')}`),
       (error: unknown) => fed.error(error),
     );
     return;

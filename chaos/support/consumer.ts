@@ -24,7 +24,7 @@ export function consumerProcess(options: {
   let url = '';
   return {
     async start(under) {
-      const args = ['consumer', '--nats-url', natsUrl, '--data-dir', dataDir, '--http-port', '0', ...more];
+      const args = ['consumer', '--nats-url', natsUrl, '--data-dir', dataDir, '--http-port', '0', ...ROTATION, ...more];
       current = valtrack([...args, '--log-format', 'json'], { stderrPath }, under);
       const serving = await current.line('the consumer serves', ({ msg }) => msg === 'serving');
       url = new URL(String(serving['url'])).origin;
@@ -41,6 +41,9 @@ export function consumerProcess(options: {
     },
   };
 }
+
+/** So that files are written, and merged, all the time. */
+const ROTATION = ['--parquet-rows', '500', '--parquet-interval', '2s'];
 
 function applied(dataDir: string): number {
   return (

@@ -176,6 +176,18 @@ export const OPTIONS = {
     read: name,
     commands: WITH_NATS,
   }),
+  'parquet-rows': spec<number>({
+    describe: 'Rows of a full Parquet file',
+    default: '50000',
+    read: integer(100, 10_000_000),
+    commands: STORING,
+  }),
+  'parquet-interval': spec<number>({
+    describe: 'The longest an event waits to be in a Parquet file, such as 5m',
+    default: '5m',
+    read: durationMs,
+    commands: STORING,
+  }),
   'nats-replicas': spec<number>({
     describe: 'On how many servers of a NATS cluster the stream is stored when it is made: 1, 3 or 5',
     default: '1',

@@ -21,6 +21,8 @@ export interface Options {
   readonly slotMs: number;
   readonly dir: string | undefined;
   readonly consumerName: string;
+  readonly parquetRows: number;
+  readonly parquetIntervalMs: number;
   readonly natsReplicas: number;
   readonly spoolMaxBytes: number;
   readonly spoolMaxAgeMs: number;
@@ -91,6 +93,8 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     slotMs: required('slot-ms', OPTIONS['slot-ms']),
     dir: read('dir', OPTIONS.dir),
     consumerName: required('consumer-name', OPTIONS['consumer-name']),
+    parquetRows: required('parquet-rows', OPTIONS['parquet-rows']),
+    parquetIntervalMs: required('parquet-interval', OPTIONS['parquet-interval']),
     natsReplicas: required('nats-replicas', OPTIONS['nats-replicas']),
     spoolMaxBytes: required('spool-max-bytes', OPTIONS['spool-max-bytes']),
     spoolMaxAgeMs: required('spool-max-age', OPTIONS['spool-max-age']),

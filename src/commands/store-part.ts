@@ -56,7 +56,16 @@ const LOCATED_MS = 3_000;
 export async function startStore(
   options: Pick<
     Options,
-    'consumerName' | 'httpHost' | 'httpPort' | 'apiKeys' | 'geo' | 'mmdb' | 'ipinfoToken' | 'ipMetadata'
+    | 'consumerName'
+    | 'parquetRows'
+    | 'parquetIntervalMs'
+    | 'httpHost'
+    | 'httpPort'
+    | 'apiKeys'
+    | 'geo'
+    | 'mmdb'
+    | 'ipinfoToken'
+    | 'ipMetadata'
   >,
   chosen: Pick<ChosenNetwork, 'network' | 'devnetFile'> | null,
   log: EventLog,
@@ -78,6 +87,8 @@ export async function startStore(
       dataDir,
       durable: options.consumerName,
       logger,
+      rotateRows: options.parquetRows,
+      rotateMs: options.parquetIntervalMs,
       ...(network === null ? {} : { network }),
     });
     metrics.consumer = consumer;

@@ -159,6 +159,8 @@ const CASES: Readonly<Record<OptionName, Case>> = {
     allowed: '2GiB or 500MB',
     default: 4_294_967_296,
   },
+  'parquet-rows': numbers('parquetRows', 100, 10_000_000, 50_000),
+  'parquet-interval': durations('parquetIntervalMs', 300_000),
   'spool-max-age': durations('spoolMaxAgeMs', 604_800_000),
   'crawler-id': texts('crawlerId', hostname()),
   'crawler-location': texts('crawlerLocation', 'unknown'),
