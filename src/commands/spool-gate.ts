@@ -11,7 +11,7 @@ import {
 import type { EmbeddedEventLog, EventLogDepth } from '../io/event-log/embedded.ts';
 import type { Logger } from '../io/logger.ts';
 import { retryForever } from '../streams/flow/retry-forever.ts';
-import type { EventLog } from '../streams/ports/event-log.ts';
+import { type EventLog, EventLogUsageError } from '../streams/ports/event-log.ts';
 import type { Check } from './health.ts';
 import { bytesText, clockText } from './texts.ts';
 
@@ -91,6 +91,8 @@ export function spoolGate({ spool, maxBytes, maxAgeMs, cause, logger, scheduler 
       logger.info('events are written to disk again');
       decide();
     } catch (error) {
+      // That would be refused with any amount of room, and is not tried again.
+      if (error instanceof EventLogUsageError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       if (refusal === null) {
         logger.error({ err: error }, `${reason}; the crawl pauses until events are written to disk again`);
