@@ -19,7 +19,7 @@ export interface EmbeddedCursors {
   letGo(excess: EntriesSize): Promise<EntriesSize>;
   /** Writes what is noted. Rejects when that fails; it stays noted. */
   flush(): Promise<void>;
-  /** Flushes, and lets no timer run afterwards. */
+  /** Flushes if the disk lets it, and lets no timer run afterwards. */
   close(): Promise<void>;
 }
 
@@ -34,6 +34,7 @@ export interface CursorsOptions {
 /** Acknowledgements wait this long for others, so that many share one commit. */
 const FLUSH_DELAY_MS = 20;
 const RETRY_DELAY_MS = 1000;
+const TOLD_FAILURES = 60;
 
 export async function embeddedCursors(
   database: SqliteDatabase,
@@ -51,6 +52,7 @@ export async function embeddedCursors(
   const dirty = new Set<string>();
   let timer: Subscription | undefined;
   let closed = false;
+  let failures = 0;
   let releaseDue = cursors.size > 0;
   let lastWrite: Promise<unknown> = Promise.resolve();
 
@@ -58,10 +60,16 @@ export async function embeddedCursors(
     if (closed || timer !== undefined) return;
     timer = scheduler.schedule(() => {
       timer = undefined;
-      flush().catch((error: unknown) => {
-        logger.warn({ err: error, retryMs: RETRY_DELAY_MS }, 'event log could not store its cursors');
-        flushAfter(RETRY_DELAY_MS);
-      });
+      flush().then(
+        () => {
+          failures = 0;
+        },
+        (error: unknown) => {
+          // Once a minute: a full disk may stay full for hours.
+          if (failures++ % TOLD_FAILURES === 0) logger.warn({ err: error }, 'event log could not store its cursors');
+          flushAfter(RETRY_DELAY_MS);
+        },
+      );
     }, delayMs);
   }
 
@@ -175,7 +183,9 @@ export async function embeddedCursors(
       closed = true;
       timer?.unsubscribe();
       counting.unsubscribe();
-      await flush();
+      await flush().catch((error: unknown) =>
+        logger.warn({ err: error }, 'event log could not store its cursors; what was acknowledged last comes again'),
+      );
     },
   };
 }

@@ -31,7 +31,7 @@ export interface EventLog {
    */
   deliveries(options: DeliveryOptions): Observable<Delivery>;
 
-  /** Ends all subscriptions and makes the acknowledgements durable. Idempotent. */
+  /** Ends all subscriptions and makes the acknowledgements durable, if it can: others come again. Idempotent. */
   close(): Promise<void>;
 }
 
