@@ -81,7 +81,11 @@ export async function startCrawl(
       depths: sentry.depths,
       devnet: truth === null ? null : { observed: nodes - strangers.size, nodes },
     }),
-    checks: [gate.check, async () => quiet(network, Date.now() - lastObservedMs)],
+    checks: [
+      gate.check,
+      async () => sentry.problems().join('; ') || null,
+      async () => quiet(network, Date.now() - lastObservedMs),
+    ],
   };
 }
 

@@ -4,15 +4,19 @@ import {
   filter,
   firstValueFrom,
   from,
+  NEVER,
   type Observable,
+  ReplaySubject,
   race,
   switchMap,
   take,
+  tap,
   timer,
 } from 'rxjs';
 import { type EmbeddedEventLog, embeddedEventLog } from '../io/event-log/embedded.ts';
 import { type NatsEventLog, natsEventLog } from '../io/event-log/nats.ts';
 import { streamMemory } from '../io/event-log/stream-memory.ts';
+import { keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
 import { openSentryDatabase } from '../io/sentry-database.ts';
 import type { SqliteDatabase } from '../io/sqlite.ts';
@@ -20,6 +24,7 @@ import { publishing } from '../streams/publishing.ts';
 import { attemptsAt, type Check } from './health.ts';
 import type { Options } from './options.ts';
 import { type SpoolGate, spoolGate } from './spool-gate.ts';
+import { count } from './texts.ts';
 
 /** The way that events take: the log on disk, always, and behind it NATS when there is one. */
 export interface EventPath {
@@ -33,6 +38,13 @@ export interface EventPath {
   forwarded(): number | null;
   /** Whether events get to where they are read. */
   readonly check: Check;
+  /** Errors when publishing has failed for good; never completes. */
+  readonly failed$: Observable<never>;
+  /**
+   * Waits a moment until everything on disk has been handed over, and tells what has not been, in words for people;
+   * `null` when nothing is left. The log says so, too.
+   */
+  drain(): Promise<string | null>;
 }
 
 type PathOptions = Pick<Options, 'natsUrl' | 'natsReplicas' | 'consumerName' | 'spoolMaxBytes' | 'spoolMaxAgeMs'> & {
@@ -47,10 +59,12 @@ const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000 } as const;
 /** While NATS is away, every so many attempts are told; one takes ten seconds. */
 const TOLD_ATTEMPTS = 30;
 /** How long to wait at the end for what is on disk to be handed over; the rest is handed over after the next start. */
-const DRAIN_MS = 2_000;
+const DRAIN_MS = 4_000;
+/** A server that does not answer any more gets no time to say goodbye. */
+const CLOSE_MS = 2_000;
 const DRAIN_CHECK_MS = 50;
 
-/** Opens the event path; it is drained for a moment and closed with the stack. */
+/** Opens the event path; it is drained and closed with the stack. */
 export async function openEventPath(
   { natsUrl, natsReplicas, consumerName, spoolMaxBytes, spoolMaxAgeMs, natsMayBeAway }: PathOptions,
   dataDir: string,
@@ -70,7 +84,9 @@ export async function openEventPath(
   const { gate, watching } = spoolGate({ spool, ...limits, cause: attempts.check, logger });
   stack.defer(() => watching.unsubscribe());
   if (natsUrl === undefined) {
-    return { spool, gate, database, nats: null, forwarded: () => null, check: async () => null };
+    const drain = once(() => drained(spool, async () => null, AFTER_START.consumer, logger));
+    const idle = { nats: null, forwarded: () => null, check: async () => null, failed$: NEVER };
+    return { spool, gate, database, drain, ...idle };
   }
 
   const leaving = new AbortController();
@@ -83,9 +99,15 @@ export async function openEventPath(
     signal: leaving.signal,
   });
   if (!natsMayBeAway) await nats;
+  let connected: NatsEventLog | null = null;
   let forwarded = 0;
-  const forwarding = from(nats)
-    .pipe(
+  async function startPublishing() {
+    const before = forwarded;
+    const failed$ = new ReplaySubject<never>(1);
+    const published$ = from(nats).pipe(
+      tap((stream) => {
+        connected = stream;
+      }),
       switchMap((stream) =>
         publishing({
           spool,
@@ -106,26 +128,43 @@ export async function openEventPath(
             logger.warn(change, 'NATS has another stream now: what was not known to be read is published again'),
         }),
       ),
-    )
-    .subscribe({
+    );
+    const running = published$.subscribe({
       next: ({ published }) => {
-        forwarded = published;
+        forwarded = before + published;
       },
-      error: (error: unknown) => {
-        if (leaving.signal.aborted) return;
-        attempts.failed(error);
-        logger.error({ err: error }, 'events are no longer published; they wait on disk until the next start');
-      },
+      error: (error: unknown) => failed$.error(error),
     });
+    return { failed$, stop: async () => running.unsubscribe() };
+  }
+  const publisher = await keepRunning('publishing', startPublishing, { logger });
+  /** Why there is no use in waiting for NATS to take what is left. */
+  const away = async () => publisher.problem() ?? (connected === null ? 'not connected' : connected.problem());
+  const drain = once(() => drained(spool, away, AFTER_START.nats, logger));
   stack.defer(async () => {
-    await drained(spool);
-    forwarding.unsubscribe();
+    await drain();
+    await publisher.stop();
     leaving.abort();
-    const [connected] = await Promise.allSettled([nats]);
-    if (connected.status === 'fulfilled') await connected.value.close();
+    const closing = Promise.allSettled([nats.then((log) => log.close())]);
+    await Promise.race([closing, firstValueFrom(timer(CLOSE_MS))]);
   });
-  return { spool, gate, database, nats, forwarded: () => forwarded, check: attempts.check };
+  return {
+    spool,
+    gate,
+    database,
+    nats,
+    drain,
+    forwarded: () => forwarded,
+    check: async () => publisher.problem() ?? (await attempts.check()),
+    failed$: publisher.failed$,
+  };
 }
+
+/** What happens to the events that are left on disk at the end. */
+const AFTER_START = {
+  nats: 'wait in the spool for NATS; they are published after the next start',
+  consumer: 'wait in the event log for the consumer; they are stored after the next start',
+} as const;
 
 /** Emits once every reader of the log has acknowledged everything. */
 export function emptied(spool: EmbeddedEventLog): Observable<unknown> {
@@ -136,7 +175,25 @@ export function emptied(spool: EmbeddedEventLog): Observable<unknown> {
   );
 }
 
-/** Resolves then too, or after a moment. */
-export async function drained(spool: EmbeddedEventLog): Promise<void> {
-  await firstValueFrom(race(emptied(spool), timer(DRAIN_MS)));
+async function drained(
+  spool: EmbeddedEventLog,
+  away: Check,
+  afterStart: string,
+  logger: Logger,
+): Promise<string | null> {
+  if ((await away()) === null) await firstValueFrom(race(emptied(spool), timer(DRAIN_MS)));
+  const { entries } = await spool.depth();
+  if (entries === 0) return null;
+  const left = `${count(entries)} events ${afterStart}`;
+  logger.warn({ events: entries }, left);
+  return left;
+}
+
+/** Does it once, however often it is asked for. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
+  return () => {
+    done ??= work();
+    return done;
+  };
 }

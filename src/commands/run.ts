@@ -1,15 +1,17 @@
-import { merge, NEVER } from 'rxjs';
+import { firstValueFrom, merge, NEVER, timer } from 'rxjs';
 import { lockFolder } from '../io/folder-lock.ts';
 import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
 import { prepareFolder } from './data-folder.ts';
-import { drained, openEventPath } from './event-path.ts';
+import { openEventPath } from './event-path.ts';
 import { checkGeo } from './geo-part.ts';
 import type { Options } from './options.ts';
 import { startStore, type Told } from './store-part.ts';
 import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
+
+const CRAWL_STOP_MS = 3_000;
 
 /** `run`: crawl, store and serve in one process. */
 export function run(options: Options): Promise<number> {
@@ -53,14 +55,16 @@ async function start(
   stack.defer(() => watching.unsubscribe());
 
   return {
-    failed$: merge(crawl.sentry.failed$, store?.failed$ ?? NEVER),
+    failed$: merge(crawl.sentry.failed$, path.failed$, store?.failed$ ?? NEVER),
     async finish() {
       watching.unsubscribe();
-      await crawling.disposeAsync();
-      if (store !== null) await drained(path.spool);
+      // Connections that do not end must not keep the events of the others from being handed over.
+      await Promise.race([crawling.disposeAsync(), firstValueFrom(timer(CRAWL_STOP_MS))]);
+      const left = await path.drain();
       await store?.located();
       const peers = store === null ? null : await store.peers();
-      return renderSummary(await takeSnapshot(watched), peers, chosen.truth);
+      const summary = renderSummary(await takeSnapshot(watched), peers, chosen.truth);
+      return left === null ? summary : `${summary}\n${left}.`;
     },
   };
 }
