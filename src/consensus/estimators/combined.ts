@@ -72,7 +72,6 @@ function merge(subnets: Estimate | null, custody: CustodyReading): Merged | null
   if (validators === null || alone === null) return subnets === null ? null : { estimate: subnets, conflict: false };
   if (subnets === null) return { estimate: alone, conflict: false };
   const high = validators.high ?? Number.POSITIVE_INFINITY;
-  const subnetsHigh = subnets.high ?? Number.POSITIVE_INFINITY;
   // No validators, says the custody count; it lags by some minutes behind the first sighting, and outlives no deposit.
   if (high === 0) {
     return subnets.low > 0 || subnets.validators !== 0
@@ -82,14 +81,26 @@ function merge(subnets: Estimate | null, custody: CustodyReading): Merged | null
   if (subnets.low > high) {
     // A pinned stake is sharper than any window that we believe to know.
     return pinned
-      ? { estimate: { validators: high, low: validators.low, high }, conflict: true }
+      ? { estimate: { validators: high, low: validators.low, high }, conflict: isFarFrom(subnets, high) }
       : { estimate: subnets, conflict: true };
   }
   const low = Math.max(validators.low, subnets.low);
-  if (pinned && subnetsHigh >= high) return { estimate: { validators: high, low, high }, conflict: false };
-  const upper = Math.min(high, Math.max(subnetsHigh, validators.low));
+  if (pinned && !isFarFrom(subnets, high)) return { estimate: { validators: high, low, high }, conflict: false };
+  const upper = Math.min(high, Math.max(subnets.high ?? high, validators.low));
   const count = Math.min(Math.max(subnets.validators ?? upper, validators.low), high);
   return { estimate: { validators: count, low: Math.min(low, upper), high: upper }, conflict: pinned };
+}
+
+/**
+ * How much further than the 90 % bounds those of 98 % are. Most validators have 32 ETH, so it takes more than a one in twenty chance to
+ * make a node an exception.
+ */
+const RARER_BOUNDS = 2.326 / 1.645;
+
+function isFarFrom({ validators, low, high }: Estimate, count: number): boolean {
+  const middle = validators ?? low;
+  const above = high === null ? Number.POSITIVE_INFINITY : middle + RARER_BOUNDS * (high - middle);
+  return count < middle - RARER_BOUNDS * (middle - low) || count > above;
 }
 
 function presenceOf(estimate: Estimate, { validators }: CustodyReading): boolean | null {
