@@ -104,10 +104,15 @@ function storeRows({ totals, eventsStored, malformed, parquetFiles, url, problem
       `${count(parquetFiles)} Parquet files`,
       ...(malformed === 0 ? [] : [`${count(malformed)} malformed put aside`]),
     ),
+    row('located', `${count(totals.placed)} peers`, `in ${countries(totals.countries)}`),
     row('validators', `${count(totals.validators)} by the published rule`, 'which understates'),
     ...(problems.length === 0 ? [] : [row('trouble', ...problems)]),
     row('look', `${url}/validators`),
   ];
+}
+
+function countries(number: number): string {
+  return number === 1 ? '1 country' : `${count(number)} countries`;
 }
 
 function row(label: string, ...parts: string[]): [string, string[]] {
@@ -141,6 +146,7 @@ export function progressFields({ crawl, store, forwarded }: Snapshot): Record<st
     eventsPublished: forwarded,
     eventsStored: store?.eventsStored ?? null,
     peersInView: store?.totals.peers ?? null,
+    peersLocated: store?.totals.placed ?? null,
     validatorsPublishedRule: store?.totals.validators ?? null,
   };
   return Object.fromEntries(Object.entries(fields).filter((entry): entry is [string, number] => entry[1] !== null));

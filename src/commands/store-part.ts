@@ -22,6 +22,8 @@ export interface Store {
   /** The consumer as it runs now, or ran last. */
   readonly consumer: Consumer;
   readonly url: string;
+  /** What fails at the moment and is being retried. */
+  problems(): string[];
   /** Errors when the consumer or the HTTP server has failed for good. */
   readonly failed$: Observable<never>;
   /** The published rule's figures over all peers; those of before while the consumer is down. */
@@ -36,6 +38,9 @@ export interface StoreTotals {
   readonly peers: number;
   readonly observations: number;
   readonly validators: number;
+  /** Peers of which a place is known, and in how many countries they are. */
+  readonly placed: number;
+  readonly countries: number;
 }
 
 /** What the API tells of the program. What starts later adds its own. */
@@ -78,7 +83,7 @@ export async function startStore(
   const network = chosen?.network ?? null;
   const chain = await openGeo(options, chosen?.devnetFile ?? null, logger);
   stack.defer(() => chain.close());
-  let totals: StoreTotals = { peers: 0, observations: 0, validators: 0 };
+  let totals: StoreTotals = { peers: 0, observations: 0, validators: 0, placed: 0, countries: 0 };
 
   /** The consumer, and the API on its database. */
   async function startPart() {
@@ -91,10 +96,11 @@ export async function startStore(
       rotateMs: options.parquetIntervalMs,
       ...(network === null ? {} : { network }),
     });
-    metrics.consumer = consumer;
     const { database, summaries } = consumer;
     const { reader } = database;
     const geolocation = startGeolocation({ chain, database, wake$: summaries, logger });
+    metrics.consumer = consumer;
+    metrics.geolocation = geolocation;
     const { fetch } = createApp({
       view: viewReader(reader),
       figures: networkFigures(reader, network),
@@ -124,11 +130,13 @@ export async function startStore(
       return keeper.last.consumer;
     },
     url: http.url,
+    problems: () => [...keeper.last.consumer.problems(), ...keeper.last.geolocation.problems()],
     failed$: merge(keeper.failed$, http.failed$),
     async totals() {
       const row = await keeper.current?.reader.get<StoreTotals>(
         `SELECT count(*) AS peers, coalesce(sum(num_observations), 0) AS observations,
-                coalesce(sum(max_validator_count), 0) AS validators FROM validator_tracker`,
+                coalesce(sum(max_validator_count), 0) AS validators,
+                count(country) AS placed, count(DISTINCT country) AS countries FROM validator_tracker`,
       );
       totals = row ?? totals;
       return totals;

@@ -41,7 +41,7 @@ export async function takeSnapshot({ network, startedMs, crawl, store, forwarded
             malformed: counts.malformed,
             parquetFiles: counts.parquetFiles,
             url: store.url,
-            problems: store.consumer.problems(),
+            problems: store.problems(),
           },
     forwarded: forwarded(),
   };

@@ -2,6 +2,7 @@ import { Gauge, Registry } from 'prom-client';
 import type { Depth } from '../streams/flow/merge-bounded.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { ConsumerCounts } from './consumer.ts';
+import type { Geolocation } from './geo/start.ts';
 import type { StageDepths } from './pipeline.ts';
 
 /** What the program counts, read at the moment of a scrape; each source may be missing. */
@@ -10,6 +11,7 @@ export interface MetricSources {
   strays?: ReadonlyMap<string, number>;
   sentry?: { stats(): SentryStats; readonly depths: StageDepths };
   consumer?: { counts(): ConsumerCounts };
+  geolocation?: Pick<Geolocation, 'counts' | 'problems'>;
   spool?: { depth(): Promise<Size>; kept(): Size };
 }
 
@@ -46,7 +48,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     });
   }
 
-  const { sentry, consumer, spool, strays } = sources;
+  const { sentry, consumer, spool, strays, geolocation } = sources;
   if (strays !== undefined) {
     gauge('uncaught_network_errors_total', 'Errors in network libraries that nobody caught', ['library'], (set) => {
       for (const [library, count] of strays) set({ library }, count);
@@ -110,6 +112,22 @@ export function createMetrics(sources: MetricSources): Metrics {
     );
     gauge('parquet_staged_rows', 'Rows that wait to be written to Parquet files', [], (set) =>
       set({}, consumer.counts().stagedRows),
+    );
+  }
+  if (geolocation !== undefined) {
+    gauge(
+      'addresses_located_total',
+      'Look-ups since the start; provisional ones, of which a source could not be asked, are among the others',
+      ['outcome'],
+      (set) => {
+        const { addresses, placed, provisional } = geolocation.counts();
+        set({ outcome: 'placed' }, placed);
+        set({ outcome: 'unknown' }, addresses - placed);
+        set({ outcome: 'provisional' }, provisional);
+      },
+    );
+    gauge('geolocation_failing_sources', 'Sources of locations that cannot answer at the moment', [], (set) =>
+      set({}, geolocation.problems().length),
     );
   }
   return { contentType: registry.contentType, render: () => registry.metrics() };

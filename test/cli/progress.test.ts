@@ -31,7 +31,7 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
       devnet: null,
     } as unknown as Snapshot['crawl'],
     store: {
-      totals: { peers: 9_876, observations: 1_234_567, validators: 54_321 },
+      totals: { peers: 9_876, observations: 1_234_567, validators: 54_321, placed: 9_800, countries: 61 },
       eventsStored: 1_300_000,
       malformed: 3,
       parquetFiles: 42,

@@ -59,6 +59,9 @@ describe('on a devnet', () => {
       attributions: [],
       problems: [],
     });
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+      /^valtrack_addresses_located_total\{outcome="placed"\} [1-9]/m,
+    );
     expect(await run.stop()).toBe(0);
 
     const out = join(folder.path, 'end.json');
