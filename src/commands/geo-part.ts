@@ -19,7 +19,7 @@ export function checkGeo({
   network,
 }: GeoFlags & Pick<Options, 'network'>): void {
   const needs: Readonly<Partial<Record<GeoSource, readonly [given: boolean, remedy: string]>>> = {
-    devnet: [network === 'devnet' || network.endsWith('.json'), '--network devnet, or the network.json of one'],
+    devnet: [isDevnet(network), '--network devnet, or the network.json of one'],
     'ip-metadata': [ipMetadata !== undefined, '--ip-metadata FILE'],
     mmdb: [mmdb !== undefined, '--mmdb FILE'],
     ipinfo: [ipinfoToken !== undefined, '--ipinfo-token TOKEN, or IPINFO_TOKEN in the environment'],
@@ -28,6 +28,11 @@ export function checkGeo({
     const [given, remedy] = needs[source] ?? [true, ''];
     if (!given) throw new UsageError(`--geo ${source} needs ${remedy}`);
   }
+}
+
+/** As far as the name tells: a file that is no config.yaml. */
+function isDevnet(network: string): boolean {
+  return network === 'devnet' || (/\/|\.json$/.test(network) && !/^https?:|\.ya?ml$/.test(network));
 }
 
 /** Opens the sources that the options name. @throws GeoError with one line when a file cannot be used */

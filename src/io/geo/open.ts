@@ -35,12 +35,17 @@ export async function openGeoLocator(
 ): Promise<GeoChain> {
   const { mmdbFiles = [], ipinfoToken, ipMetadataFile, devnetFile } = options;
   const timing = scheduler === undefined ? {} : { scheduler };
+  const shortcomings: string[] = [];
+  const onMissing = (problem: string) => {
+    logger.warn(problem);
+    shortcomings.push(problem);
+  };
   const open: Record<GeoSource, () => GeoLocator | null | Promise<GeoLocator | null>> = {
     devnet: () => devnetLocator(needed('devnet', devnetFile, 'the network.json of a devnet'), logger),
     'ip-metadata': () => ipMetadataLocator(needed('ip-metadata', ipMetadataFile, '--ip-metadata FILE'), logger),
     mmdb: () => mmdbLocator(needed('mmdb', mmdbFiles.length > 0 ? mmdbFiles : undefined, '--mmdb FILE'), logger),
     ipinfo: () => ipinfoLocator({ token: needed('ipinfo', ipinfoToken, '--ipinfo-token TOKEN'), logger, ...timing }),
-    embedded: () => embeddedLocator({ logger }),
+    embedded: () => embeddedLocator({ onMissing }),
     'reverse-dns': () => reverseDnsLocator(timing),
   };
   const locators: GeoLocator[] = [];
@@ -49,7 +54,7 @@ export async function openGeoLocator(
     if (locator !== null) locators.push(locator);
   }
   if (options.order?.length === 0) logger.info('no geolocation, as asked for: places stay empty');
-  return geoChain(locators, logger);
+  return geoChain(locators, logger, shortcomings);
 }
 
 /** Reverse DNS tells others what we look at, so it is only used when asked for. */

