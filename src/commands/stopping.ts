@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { timer } from 'rxjs';
 
-/** SIGHUP is the terminal that was closed. With the number that a shell adds to 128 for the exit code. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-type StopSignal = keyof typeof SIGNALS;
+/**
+ * With the numbers that a shell adds to 128 for the exit code. SIGHUP is the terminal that was closed; Node lets nobody
+ * ignore it, `nohup` neither.
+ */
+const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+type StopSignal = keyof typeof NUMBERS;
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const satisfies StopSignal[];
 const EXIT_BY_SIGNAL = 128;
 /**
  * One Ctrl-C may come twice, from the terminal and from a program such as npm that passes on what it got from there too;
@@ -24,7 +27,6 @@ export interface StopSignals {
  */
 export function listenForSignals(): StopSignals {
   const { promise: first, resolve } = Promise.withResolvers<string>();
-  const signals = heeded();
   let heard = false;
   let forces = false;
   const onSignal = (signal: StopSignal) => {
@@ -36,28 +38,13 @@ export function listenForSignals(): StopSignals {
     }
     if (!forces) return;
     process.stderr.write('valtrack: forced to stop; the next start goes on where this one was cut off\n');
-    process.exit(EXIT_BY_SIGNAL + SIGNALS[signal]);
+    process.exit(EXIT_BY_SIGNAL + NUMBERS[signal]);
   };
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   return {
     first,
     release() {
-      for (const signal of signals) process.off(signal, onSignal);
+      for (const signal of SIGNALS) process.off(signal, onSignal);
     },
   };
-}
-
-/** What `nohup` has made this process ignore stays ignored, which listening would undo. */
-function heeded(): StopSignal[] {
-  const ignored = ignoredSignals();
-  return (['SIGHUP', 'SIGINT', 'SIGTERM'] as const).filter(
-    (signal) => signal !== 'SIGHUP' || ((ignored >> BigInt(SIGNALS[signal] - 1)) & 1n) === 0n,
-  );
-}
-
-/** A bit for each signal that was ignored at the start. Systems without /proc do not say. */
-function ignoredSignals(): bigint {
-  if (process.platform !== 'linux') return 0n;
-  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return BigInt(`0x${mask ?? '0'}`);
 }

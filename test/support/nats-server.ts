@@ -7,6 +7,8 @@ import { tempDir } from './temp-dir.ts';
 export interface TestNatsServer {
   readonly url: string;
   readonly port: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** Ends the process, as a crash would with SIGKILL; its files stay. */
   kill(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Starts it again on the same port, with the same files. */
@@ -41,6 +43,9 @@ export async function startNatsServer({
 
   return {
     port,
+    get pid() {
+      return child.pid ?? 0;
+    },
     url: `nats://127.0.0.1:${port}`,
     kill,
     start,
