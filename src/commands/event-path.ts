@@ -71,7 +71,7 @@ export async function openEventPath(
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<EventPath> {
-  const database = await openSentryDatabase(dataDir);
+  const database = await openSentryDatabase(dataDir, (text) => logger.info(text));
   stack.defer(() => database.close());
   const spool = await embeddedEventLog(database, {
     logger,

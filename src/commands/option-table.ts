@@ -5,6 +5,7 @@ import {
   durationMs,
   integer,
   ipAddress,
+  keptMs,
   listOf,
   name,
   oneOf,
@@ -186,6 +187,24 @@ export const OPTIONS = {
     describe: 'The longest an event waits to be in a Parquet file, such as 5m',
     default: '5m',
     read: durationMs,
+    commands: STORING,
+  }),
+  'keep-addresses': spec<number>({
+    describe: 'How long records, addresses and exact places of nodes are kept, such as 90d; forever or 0 for no limit',
+    default: '90d',
+    read: keptMs,
+    commands: STORING,
+  }),
+  'keep-observations': spec<number>({
+    describe: 'How long rows of Parquet files are kept, such as 365d; forever or 0 for no limit',
+    default: 'forever',
+    read: keptMs,
+    commands: STORING,
+  }),
+  'keep-events': spec<number>({
+    describe: 'How long malformed events, and ids of events that are not numbered, are kept; forever or 0 for no limit',
+    default: '30d',
+    read: keptMs,
     commands: STORING,
   }),
   'nats-replicas': spec<number>({

@@ -24,6 +24,10 @@ export interface Options {
   readonly parquetRows: number;
   readonly parquetIntervalMs: number;
   readonly natsReplicas: number;
+  /** Infinite for ever, as the two below. */
+  readonly keepAddressesMs: number;
+  readonly keepObservationsMs: number;
+  readonly keepEventsMs: number;
   readonly spoolMaxBytes: number;
   readonly spoolMaxAgeMs: number;
   readonly crawlerId: string;
@@ -95,6 +99,9 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     consumerName: required('consumer-name', OPTIONS['consumer-name']),
     parquetRows: required('parquet-rows', OPTIONS['parquet-rows']),
     parquetIntervalMs: required('parquet-interval', OPTIONS['parquet-interval']),
+    keepAddressesMs: required('keep-addresses', OPTIONS['keep-addresses']),
+    keepObservationsMs: required('keep-observations', OPTIONS['keep-observations']),
+    keepEventsMs: required('keep-events', OPTIONS['keep-events']),
     natsReplicas: required('nats-replicas', OPTIONS['nats-replicas']),
     spoolMaxBytes: required('spool-max-bytes', OPTIONS['spool-max-bytes']),
     spoolMaxAgeMs: required('spool-max-age', OPTIONS['spool-max-age']),

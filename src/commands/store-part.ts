@@ -64,6 +64,9 @@ export async function startStore(
     | 'consumerName'
     | 'parquetRows'
     | 'parquetIntervalMs'
+    | 'keepAddressesMs'
+    | 'keepObservationsMs'
+    | 'keepEventsMs'
     | 'httpHost'
     | 'httpPort'
     | 'apiKeys'
@@ -94,6 +97,11 @@ export async function startStore(
       logger,
       rotateRows: options.parquetRows,
       rotateMs: options.parquetIntervalMs,
+      keep: {
+        addressesMs: options.keepAddressesMs,
+        observationsMs: options.keepObservationsMs,
+        eventsMs: options.keepEventsMs,
+      },
       ...(network === null ? {} : { network }),
     });
     const { database, summaries } = consumer;

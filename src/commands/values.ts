@@ -75,17 +75,33 @@ const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000,
 /** Timers of the platform fire at once when asked for more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** NaN when it is none. */
+function millisecondsOf(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value.trim());
+  return Number(match?.[1]) * (UNITS_MS[match?.[2] ?? ''] ?? Number.NaN);
+}
+
 /** A duration such as `90s`, `1.5h` or `500ms`, in milliseconds. */
 export const durationMs: Reader<number> = (label, value) => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value.trim());
-  const unitMs = UNITS_MS[match?.[2] ?? ''];
-  const duration = Number(match?.[1]) * (unitMs ?? Number.NaN);
+  const duration = millisecondsOf(value);
   if (!Number.isFinite(duration) || duration < 1 || duration > MAX_TIMER_MS) {
     throw new UsageError(
       `${label} must be a duration such as 90s, 15m or 2h (units ms, s, m, h, d; at most 24d), not "${value}"`,
     );
   }
   return duration;
+};
+
+/** How long something is kept: a duration of any length, or infinite for `forever`, and for `0`, which sets no limit. */
+export const keptMs: Reader<number> = (label, value) => {
+  if (['forever', '0'].includes(value.trim())) return Number.POSITIVE_INFINITY;
+  const kept = millisecondsOf(value);
+  if (!Number.isFinite(kept) || kept < 1) {
+    throw new UsageError(
+      `${label} must be a duration such as 12h or 90d (units ms, s, m, h, d), or forever, not "${value}"`,
+    );
+  }
+  return kept;
 };
 
 const KILO = 1_000;

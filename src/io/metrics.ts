@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client';
+import { REFUSALS } from '../consensus/events.ts';
 import type { Depth } from '../streams/flow/merge-bounded.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { ConsumerCounts } from './consumer.ts';
@@ -106,6 +107,26 @@ export function createMetrics(sources: MetricSources): Metrics {
       set({ outcome: 'applied' }, applied);
       set({ outcome: 'duplicate' }, duplicates);
       set({ outcome: 'malformed' }, malformed);
+    });
+    gauge('dead_letters_total', 'Events put aside since the start, by what is wrong with them', ['reason'], (set) => {
+      for (const reason of REFUSALS) set({ reason }, consumer.counts().deadLetters.get(reason) ?? 0);
+    });
+    gauge('dead_letters_dropped_total', 'Older ones of those removed to make room', [], (set) =>
+      set({}, consumer.counts().deadLettersDropped),
+    );
+    gauge('parquet_files_total', 'Parquet files since the start, by what became of them', ['change'], (set) => {
+      const { parquetFiles, upkeep } = consumer.counts();
+      set({ change: 'written' }, parquetFiles);
+      set({ change: 'merged' }, upkeep.merged);
+      set({ change: 'merged into' }, upkeep.mergedInto);
+      set({ change: 'addresses removed' }, upkeep.anonymised);
+      set({ change: 'dropped' }, upkeep.dropped);
+    });
+    gauge('forgotten_total', 'What has become too old since the start, by what it was', ['what'], (set) => {
+      const { peers, deadLetters, eventIds } = consumer.counts().forgotten;
+      set({ what: 'addresses of a peer' }, peers);
+      set({ what: 'dead letter' }, deadLetters);
+      set({ what: 'event id' }, eventIds);
     });
     gauge('parquet_rows_total', 'Rows written to Parquet files since the start', [], (set) =>
       set({}, consumer.counts().parquetRows),

@@ -57,6 +57,19 @@ const durations = (key: keyof Options, fallback?: number): Case => ({
   default: fallback,
 });
 
+const kept = (key: keyof Options, fallback: number): Case => ({
+  key,
+  good: [
+    ['400d', 34_560_000_000],
+    ['forever', Number.POSITIVE_INFINITY],
+    ['1.5h', 5_400_000],
+    ['0', Number.POSITIVE_INFINITY],
+  ],
+  bad: ['90', '0d', '-5d', 'never', '', '3 months'],
+  allowed: '12h or 90d (units ms, s, m, h, d), or forever',
+  default: fallback,
+});
+
 /** The contract's table, in the form of a test: every option has a row. */
 const CASES: Readonly<Record<OptionName, Case>> = {
   'log-level': {
@@ -137,6 +150,9 @@ const CASES: Readonly<Record<OptionName, Case>> = {
     bad: ['with space', 'a.b', '', 'x'.repeat(65)],
     allowed: 'at most 64 letters, digits, - and _',
   },
+  'keep-addresses': kept('keepAddressesMs', 7_776_000_000),
+  'keep-observations': kept('keepObservationsMs', Number.POSITIVE_INFINITY),
+  'keep-events': kept('keepEventsMs', 2_592_000_000),
   'nats-replicas': {
     key: 'natsReplicas',
     good: [
