@@ -63,10 +63,10 @@ for (const scenario of chosen) {
   print(values.json ? JSON.stringify(report) : lineOf(report));
 }
 const failed = reports.filter(({ ok }) => !ok);
-const seconds = Math.round((performance.now() - beganMs) / 1000);
+const tookSeconds = Math.round((performance.now() - beganMs) / 1000);
 if (!values.json)
   print(
-    `\n${tableOf(reports)}\n\n${reports.length - failed.length} of ${reports.length} held, ${seconds} s, seed ${seed}`,
+    `\n${tableOf(reports)}\n\n${reports.length - failed.length} of ${reports.length} held, ${tookSeconds} s, seed ${seed}`,
   );
 if (failed.length === 0) await rm(root, { recursive: true, force: true });
 else process.stderr.write(`chaos: what was stored, and the logs, are in ${root}\n`);
@@ -83,7 +83,7 @@ async function runOne(scenario: Scenario): Promise<Report> {
     short: values.short,
     minutes: Number(values.minutes),
     write: values.write,
-    say: (text) => process.stderr.write(`  ${scenario.name}: ${text}\n`),
+    say: (text) => process.stderr.write(`  ${secondsSince(startMs)} ${scenario.name}: ${text}\n`),
   };
   const outcome = await scenario.run(context).catch((error: unknown): Outcome => {
     return {
@@ -102,4 +102,8 @@ async function runOne(scenario: Scenario): Promise<Report> {
     ...outcome,
     seconds: Math.round((performance.now() - startMs) / 100) / 10,
   };
+}
+
+function secondsSince(startMs: number): string {
+  return `${((performance.now() - startMs) / 1000).toFixed(1)} s`.padStart(8);
 }

@@ -15,6 +15,7 @@ const DRAIN_MS = 180_000;
 /** Without progress for so long, the victim is killed all the same. */
 const PROGRESS_MS = 10_000;
 const MAX_DELAY_MS = 300;
+const DRIP_MS = 20;
 /** Some are killed while they start and repair what the last kill has left. */
 const EARLY_SHARE = 0.2;
 const EARLY_MS = 1_500;
@@ -50,27 +51,34 @@ async function run(context: ChaosContext): Promise<Outcome> {
   const victims = victimsOf(pipeline, nats);
   const done = () => victims.reduce((sum, { kills }) => sum + kills, 0);
   let isOver = false;
-  // So that events flow up to the last kill.
-  const share = () => Math.ceil((target * (done() + 1)) / total);
-  const flowing = pipeline.flow(() => (isOver ? null : Math.min(target, share())));
+  // Events flow up to the last kill, and never stop: who waits for a victim to do something needs some.
+  let lastKillMs = performance.now();
+  const goal = () => {
+    if (done() === total) return target;
+    return Math.ceil((target * (done() + 1)) / total) + Math.floor((performance.now() - lastKillMs) / DRIP_MS);
+  };
+  const flowing = pipeline.flow(() => (isOver ? null : goal()));
   const problems: string[] = [];
   try {
     while (done() < total) {
       const number = Math.min(total - done(), random() < 0.3 ? 2 : 1);
       const struck = shuffled(random, victims).slice(0, number);
       await Promise.all(struck.map((victim) => strikeOne(victim, strikeOf(random))));
+      lastKillMs = performance.now();
       // NATS first: a consumer that finds none at its start says so and ends, as it should.
       for (const victim of struck.toSorted((a, b) => Number(b.name === 'nats') - Number(a.name === 'nats'))) {
         await victim.start();
       }
-      if (done() % 20 === 0) say(`${done()} kills, ${pipeline.ledger.committed.size} events`);
+      if (done() % (total / 10) < number) say(`${done()} kills, ${pipeline.ledger.committed.size} events`);
     }
     await within(DRAIN_MS, () => pipeline.ledger.committed.size >= target);
   } finally {
     isOver = true;
     await flowing;
   }
+  say('no more kills; draining');
   await pipeline.drained(DRAIN_MS);
+  say('drained');
   const verdict = await pipeline.finish();
   await pipeline.close();
   await nats.kill('SIGKILL');
