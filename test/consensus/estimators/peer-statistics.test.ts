@@ -101,6 +101,22 @@ describe('the statistics of a peer', () => {
     ).toBe(true);
   });
 
+  it('learn little from looking at the same duties again and again', () => {
+    // Teku shows duties for one to two epochs: four looks an epoch show most of them four times.
+    const shortLived = [5, 9, 20, 33, 50];
+    const looks = (perEpoch: number) =>
+      Array.from({ length: 60 * perEpoch }, (_, index) => {
+        const slot = Math.floor((index * 32) / perEpoch);
+        return lookAt(Math.floor(slot / 32), shortLived, { slots: { from: slot, to: slot } });
+      });
+    const spread = (perEpoch: number) => {
+      const estimate = estimateOf(watch('Teku', looks(perEpoch)), 'Teku');
+      return ((estimate?.high ?? 0) - (estimate?.low ?? 0)) / (estimate?.validators ?? 0);
+    };
+    expect(spread(4) / spread(1)).toBeGreaterThan(0.75);
+    expect(spread(4) / spread(1)).toBeLessThan(1.1);
+  });
+
   it('learn no subnets without a network or a slot', () => {
     const withoutNetwork = TEN_LOOKS.reduce((sum, look) => addLook(sum, look, 'Teku', null), NO_PEER_STATISTICS);
     const withoutSlots = watch(
