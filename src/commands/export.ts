@@ -52,7 +52,7 @@ export async function exportView(options: Pick<Options, 'dataDir' | 'format' | '
   const chunks = CHUNKS[format](counted(pages, tally, stop.signal), columns);
   try {
     if (out === undefined) {
-      await writeAll(process.stdout, chunks);
+      await writeAll(process.stdout, chunks, stop.signal);
     } else {
       await writeWhole(out, chunks);
       process.stdout.write(`${count(tally.peers)} peers were written to ${out}.\n`);

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -312,6 +313,26 @@ describe('export to standard output', () => {
     const done = await valtrackDone(['export', '--data-dir', dataDir, '--format', 'json']);
     expect(done).toMatchObject({ code: 0, said: [] });
     expect(done.stdout).toBe(await readFile(await exported('json'), 'utf8'));
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends on %s even when nobody reads', async (signal) => {
+    const fifo = join(folder.path, `fifo-${signal}`);
+    await promisify(execFile)('mkfifo', [fifo]);
+    // Holds the pipe open, and never reads.
+    await using reader = await open(fifo, 'r+');
+    const child = spawn(process.execPath, [CLI, 'export', '--data-dir', join(folder.path, 'large')], {
+      stdio: ['ignore', reader.fd, 'pipe'],
+    });
+    const exited = once(child, 'close');
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    // The first bytes are there: it is in the middle of it.
+    await reader.read(Buffer.alloc(1), 0, 1, null);
+    child.kill(signal);
+    expect(await exited).toEqual([0, null]);
+    expect(said).toMatch(/^valtrack: stopped after [\d,]+ peers\n$/);
   });
 
   const shell = (script: string) =>

