@@ -11,6 +11,7 @@ import {
   startWith,
   timer,
 } from 'rxjs';
+import { retryForever } from '../../streams/flow/retry-forever.ts';
 import { locating } from '../../streams/locating.ts';
 import type { Attribution, GeoChain } from '../../streams/ports/geo-locator.ts';
 import type { Logger } from '../logger.ts';
@@ -49,6 +50,7 @@ export interface Geolocation {
 }
 
 const PRUNE_MS = 86_400_000;
+const PRUNE_RETRY_MS = 60_000;
 
 /** Starts to locate the addresses of the view, and forgets once a day those that no peer has any more. */
 export function startGeolocation({
@@ -101,8 +103,16 @@ export function startGeolocation({
     },
   });
   const pruning = timer(0, PRUNE_MS, scheduler)
-    .pipe(exhaustMap(() => store.prune()))
-    .subscribe({ error: (error) => logger.warn({ err: error }, 'locations could not be pruned until the next start') });
+    .pipe(
+      exhaustMap(() => store.prune()),
+      retryForever({
+        minDelayMs: PRUNE_RETRY_MS,
+        maxDelayMs: PRUNE_MS,
+        scheduler,
+        onFailure: ({ error, delayMs }) => logger.warn({ err: error, delayMs }, 'locations could not be pruned'),
+      }),
+    )
+    .subscribe();
   logger.info({ sources }, 'locating addresses');
 
   return {

@@ -1,0 +1,105 @@
+import { defer, merge, Subject } from 'rxjs';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { commandLineSource, readOptions } from '../../src/commands/options.ts';
+import { type Store, startStore } from '../../src/commands/store-part.ts';
+import { createLogger } from '../../src/io/logger.ts';
+import { entry, wireObservation } from '../support/events.ts';
+import { type MemoryLog, memoryLog } from '../support/memory-log.ts';
+import { tcpServerOn } from '../support/open-handles.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+/** The parts that store and serve, taken away from under the program. */
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+let stack: AsyncDisposableStack;
+let log: MemoryLog;
+let lost$: Subject<never>;
+let said: string[];
+let store: Store;
+
+beforeEach(async () => {
+  folder = await tempDir();
+  stack = new AsyncDisposableStack();
+  stack.defer(() => folder.remove());
+  log = memoryLog();
+  lost$ = new Subject();
+  said = [];
+  const logger = createLogger({
+    level: 'info',
+    format: 'json',
+    write: (line) => said.push((JSON.parse(line) as { msg: string }).msg),
+  });
+  const breakable = {
+    ...log,
+    deliveries: (options: never) =>
+      merge(
+        log.deliveries(options),
+        defer(() => lost$),
+      ),
+  };
+  const options = readOptions(commandLineSource({ 'http-port': '0', geo: 'embedded' }));
+  store = await startStore(options, null, breakable, folder.path, { checks: [], metrics: {} }, stack, logger);
+});
+afterEach(() => stack.disposeAsync());
+
+async function readyz(): Promise<{ status: number; reasons: string[] }> {
+  const response = await fetch(`${store.url}/readyz`);
+  return { status: response.status, reasons: ((await response.json()) as { reasons: string[] }).reasons };
+}
+
+const observe = (count: number) =>
+  log.append([
+    entry(`test:${count}`, wireObservation({ id: 'peer', event_id: `test:${count}`, timestamp: count + 1 })),
+  ]);
+
+async function observations(): Promise<number> {
+  const peers = (await (await fetch(`${store.url}/validators`)).json()) as { num_observations: number }[];
+  return peers[0]?.num_observations ?? 0;
+}
+
+it('a consumer that has lost its event log is started again, while the server says so, and counts nothing twice', async () => {
+  await observe(0);
+  await vi.waitFor(async () => expect(await observations()).toBe(1));
+
+  lost$.error(new Error('the stream is of another kind'));
+  await vi.waitFor(async () =>
+    expect(await readyz()).toEqual({
+      status: 503,
+      reasons: ['the consumer has failed and is started again: the stream is of another kind'],
+    }),
+  );
+  expect((await fetch(`${store.url}/healthz`)).status).toBe(200);
+  expect((await fetch(`${store.url}/validators`)).status).toBe(503);
+  expect(await store.peers()).toEqual([]);
+
+  lost$ = new Subject();
+  log.rewind();
+  await observe(1);
+  await vi.waitFor(async () => expect(await readyz()).toEqual({ status: 200, reasons: [] }));
+  await vi.waitFor(async () => expect(await observations()).toBe(2));
+  expect(said).toContain('the consumer runs again');
+});
+
+it('a server that no longer listens is started again on the same port, while the consumer goes on', async () => {
+  const { port } = new URL(store.url);
+  const { consumer } = store;
+  tcpServerOn(Number(port)).close();
+  await expect(fetch(`${store.url}/healthz`)).rejects.toThrow();
+  await observe(0);
+  await vi.waitFor(async () => expect(await observations()).toBe(1));
+  expect(store.consumer).toBe(consumer);
+  expect(said).toContain('the HTTP server runs again');
+});
+
+it('five failures within ten minutes are the end, with the reason', async () => {
+  const failures: unknown[] = [];
+  store.failed$.subscribe({ error: (error: unknown) => failures.push(error) });
+  lost$.error(new Error('no such stream'));
+  await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 25_000 });
+  expect(failures).toEqual([
+    expect.objectContaining({
+      message: 'the consumer failed 5 times within 10 minutes, the last time with: no such stream',
+    }),
+  ]);
+  expect(await readyz()).toMatchObject({ status: 503 });
+}, 40_000);
