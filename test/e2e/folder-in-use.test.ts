@@ -69,6 +69,17 @@ async function publish(from: number, to: number): Promise<void> {
   await log.close();
 }
 
+/** Waits until a consumer has applied more than so many events. */
+async function applied(url: URL, events: number): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const page = await (await fetch(new URL('/metrics', url))).text();
+      expect(Number(/valtrack_events_total\{outcome="applied"\} (\d+)/.exec(page)?.[1])).toBeGreaterThan(events);
+    },
+    { interval: 10 },
+  );
+}
+
 /** Applied once each, in the view and in the files. */
 async function expectLedger(dataDir: string, events: number): Promise<void> {
   const tracker = await openTracker(dataDir);
@@ -116,10 +127,7 @@ describe('a second process on a data folder', () => {
 
     await publish(0, EVENTS / 4);
     const publishing = publish(EVENTS / 4, EVENTS);
-    await vi.waitFor(async () => {
-      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      expect(Number(/valtrack_events_total\{outcome="applied"\} (\d+)/.exec(page)?.[1])).toBeGreaterThan(EVENTS / 4);
-    });
+    await applied(new URL(`http://127.0.0.1:${port}`), EVENTS / 4);
     const killedAtMs = Date.now();
     expect(await first.stop('SIGKILL')).toBe(null);
     await second.line(({ msg }) => msg === 'the other consumer has ended; taking over');
@@ -152,9 +160,26 @@ describe('a second process on a data folder', () => {
     expect(await third.stop()).toBe(0);
     expect(third.said).toEqual([]);
 
+    // The one stops in the middle of its work, the other takes over, and is then cut off in the middle of its own.
+    const publishing = publish(EVENTS, 1.5 * EVENTS);
+    await applied(new URL(await first.url()), 1);
     expect(await first.stop()).toBe(0);
+    await publishing;
     await second.line(({ msg }) => msg === 'serving');
-    expect((await readiness(port)).status).toBe(200);
-    expect(await second.stop()).toBe(0);
-  }, 60_000);
+    const publishingOn = publish(1.5 * EVENTS, 2 * EVENTS);
+    await applied(new URL(`http://127.0.0.1:${port}`), 1);
+    second.child.kill('SIGTERM');
+    await second.line(({ msg }) => msg === 'stopping');
+    await vi.waitFor(() => {
+      second.child.kill('SIGINT');
+      expect([0, 130]).toContain(second.child.exitCode);
+    });
+    await publishingOn;
+
+    const last = valtrack([...args, '--http-port', '0']);
+    await last.url();
+    await everythingTaken(nats.url);
+    expect(await last.stop()).toBe(0);
+    await expectLedger(dataDir, EVENTS);
+  }, 90_000);
 });

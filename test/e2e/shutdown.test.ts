@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as natsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { openSqlite } from '../../src/io/sqlite.ts';
@@ -180,3 +181,28 @@ describe('an error that nobody has caught', () => {
     expect(await stopInTime(run)).toBe(0);
   }, 30_000);
 });
+
+it('a part that fails five times ends the program with 1, saying which and why; readiness has named it before', async () => {
+  const nats = await startNatsServer();
+  try {
+    const args = ['consumer', '--nats-url', nats.url, '--data-dir', dataDir(), '--http-port', '0'];
+    const consumer = valtrack(args);
+    const url = await consumer.url();
+    // Somebody puts another kind of stream in the place of ours.
+    const connection = await natsConnection({ servers: nats.url });
+    const { streams } = await connection.jetstreamManager();
+    await streams.delete('EVENTS');
+    await streams.add({ name: 'EVENTS', subjects: ['other.>'] });
+    await connection.close();
+    await vi.waitFor(async () => {
+      const { reasons } = (await (await fetch(`${url}/readyz`)).json()) as { reasons: string[] };
+      expect(reasons.join()).toMatch(/^the consumer has failed and is started again: .*EVENTS/);
+    });
+    expect(await consumer.exited).toBe(1);
+    expect(consumer.said).toEqual([
+      expect.stringMatching(/^valtrack: the consumer failed 5 times within 10 minutes, the last time with: .*EVENTS/),
+    ]);
+  } finally {
+    await nats.dispose();
+  }
+}, 60_000);
