@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { csvChunks } from '../io/export/csv.ts';
 import { writeWhole } from '../io/export/file.ts';
@@ -80,7 +80,8 @@ async function openView(
     () => false,
   );
   if (!isThere) throw new Error(nothing);
-  const database = await openSqlite(path, { readOnly: true });
+  const immutable = await isLeftAlone(folder);
+  const database = await openSqlite(path, { readOnly: true, immutable });
   stack.defer(() => database.close());
   const columns = await viewColumns(database);
   if (columns.length === 0) throw new Error(nothing);
@@ -90,6 +91,19 @@ async function openView(
     pages: publicPages(view, EVER, await pseudonymFrom(folder)),
     columns: PUBLIC_RECORD_COLUMNS.flatMap((name) => columns.find((column) => column.name === name) ?? []),
   };
+}
+
+/** A folder that we may not write has to be read without locks; without a log beside it no consumer is at work. */
+async function isLeftAlone(folder: string): Promise<boolean> {
+  const isAllowed = (path: string, mode: number) =>
+    access(path, mode).then(
+      () => true,
+      () => false,
+    );
+  return (
+    !(await isAllowed(folder, constants.W_OK)) &&
+    !(await isAllowed(join(folder, `${TRACKER_FILE}-wal`), constants.F_OK))
+  );
 }
 
 async function* counted(

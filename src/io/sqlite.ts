@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import sqlite3 from 'sqlite3';
 import { DatabaseError } from './database-error.ts';
 import { migrate } from './sqlite-migrate.ts';
@@ -35,6 +36,8 @@ export interface Migration {
 export interface OpenOptions {
   readonly migrations?: readonly Migration[];
   readonly readOnly?: boolean;
+  /** Nobody writes the file while it is open, so that it can be read where not even a lock may be written. */
+  readonly immutable?: boolean;
   /**
    * `FULL` syncs the write-ahead log at each commit, so that a commit survives a power cut: what an acknowledgement
    * relies on. `NORMAL` may lose the last commits, never consistency.
@@ -57,9 +60,16 @@ const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
  */
 export async function openSqlite(
   path: string,
-  { migrations = [], readOnly = false, synchronous = 'FULL', isChecked = false, tell = () => {} }: OpenOptions = {},
+  {
+    migrations = [],
+    immutable = false,
+    readOnly = immutable,
+    synchronous = 'FULL',
+    isChecked = false,
+    tell = () => {},
+  }: OpenOptions = {},
 ): Promise<SqliteDatabase> {
-  const handle = await connect(path, readOnly);
+  const handle = await connect(path, readOnly, immutable);
   const database = wrap(handle, path);
   try {
     await database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -78,10 +88,11 @@ export async function openSqlite(
   }
 }
 
-function connect(path: string, readOnly: boolean): Promise<sqlite3.Database> {
-  const mode = readOnly ? sqlite3.OPEN_READONLY : sqlite3.OPEN_READWRITE | sqlite3.OPEN_CREATE;
+function connect(path: string, readOnly: boolean, immutable: boolean): Promise<sqlite3.Database> {
+  const name = immutable ? `${pathToFileURL(path).href}?immutable=1` : path;
+  const mode = readOnly ? sqlite3.OPEN_READONLY | sqlite3.OPEN_URI : sqlite3.OPEN_READWRITE | sqlite3.OPEN_CREATE;
   return new Promise((resolve, reject) => {
-    const handle = new sqlite3.Database(path, mode, (error) => {
+    const handle = new sqlite3.Database(name, mode, (error) => {
       if (error === null) resolve(handle);
       else
         reject(

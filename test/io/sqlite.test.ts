@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -240,5 +240,16 @@ describe('opening', () => {
     expect(await numbersIn(reader)).toEqual([1, 2]);
     await expect(reader.run('INSERT INTO numbers VALUES (3)')).rejects.toMatchObject({ code: 'SQLITE_READONLY' });
     await expect(openSqlite(join(dir.path, 'none.sqlite'), { readOnly: true })).rejects.toThrow(DatabaseError);
+  });
+
+  it('reads a file that nobody writes without a lock or a log beside it, whatever its name', async () => {
+    path = join(dir.path, 'a?b#c %41.sqlite');
+    const writer = await open({ migrations: [NUMBERS] });
+    await writer.run('INSERT INTO numbers VALUES (7)');
+    await closed(writer);
+    const reader = await open({ immutable: true });
+    expect(await numbersIn(reader)).toEqual([7]);
+    expect(await readdir(dir.path)).toEqual(['a?b#c %41.sqlite']);
+    await expect(reader.run('INSERT INTO numbers VALUES (8)')).rejects.toThrow('READONLY');
   });
 });
