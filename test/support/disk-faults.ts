@@ -16,6 +16,8 @@ export interface DiskFaults {
   /** How many calls there were. */
   readonly calls: number;
   readonly hasStruck: boolean;
+  /** Resolves when no call is under way. */
+  idle(): Promise<void>;
   guard<Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result>;
   /** The same for every function of an object. */
   guardAll<Steps extends object>(steps: Steps): Steps;
@@ -30,6 +32,7 @@ export function diskFaults({ call, when, lasts }: FaultPlan): DiskFaults {
     hasStruck = true;
     throw new Error('injected fault');
   };
+  const underWay = new Set<Promise<unknown>>();
   const isOver = () => hasStruck && lasts === 'for good';
 
   const guard: DiskFaults['guard'] =
@@ -38,7 +41,9 @@ export function diskFaults({ call, when, lasts }: FaultPlan): DiskFaults {
       if (isOver()) strike();
       const own = ++calls;
       if (own === call && when === 'before') strike();
-      const result = await work(...args);
+      const working = work(...args);
+      underWay.add(working);
+      const result = await working.finally(() => underWay.delete(working));
       if (isOver() || (own === call && when === 'after')) strike();
       return result;
     };
@@ -55,6 +60,9 @@ export function diskFaults({ call, when, lasts }: FaultPlan): DiskFaults {
     },
     get hasStruck() {
       return hasStruck;
+    },
+    idle: async () => {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
     },
     guard,
     guardAll: (steps) =>
