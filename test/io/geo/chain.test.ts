@@ -64,6 +64,18 @@ describe('sources one after the other', () => {
     expect((await located([typed])).location.network?.type).toBe('isp');
   });
 
+  it('tell what is wrong with them as long as it is', async () => {
+    let isDown = true;
+    const shaky = fakeLocator('shaky', async (ip) => (isDown ? unavailable(5_000)() : place('DE', ip)));
+    const chain = geoChain([shaky], silent, ['the data are not installed']);
+    expect(chain.problems()).toEqual(['the data are not installed']);
+    for (const ip of ['8.8.8.8', '8.8.4.4']) await lastValueFrom(chain.locate(ip));
+    expect(chain.problems()).toEqual(['the data are not installed', 'shaky: not now']);
+    isDown = false;
+    await lastValueFrom(chain.locate('8.8.8.8'));
+    expect(chain.problems()).toEqual(['the data are not installed']);
+  });
+
   it('go on when one cannot answer; what it was asked for is provisional', async () => {
     const down = fakeLocator('down', unavailable(5_000));
     const answer = await located([down, fakeLocator('up', () => place('DE'))]);
