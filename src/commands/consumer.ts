@@ -1,4 +1,6 @@
+import { consumerId } from '../io/event-log/consumer-id.ts';
 import { natsEventLog } from '../io/event-log/nats.ts';
+import { LEASE_MS } from '../io/event-log/nats-lease.ts';
 import { namedNetwork } from './choose-network.ts';
 import { prepareFolder } from './data-folder.ts';
 import { checkGeo } from './geo-part.ts';
@@ -29,6 +31,7 @@ async function start(options: Options, { screen, stack, ending, faults }: Sessio
     logger,
     durables: [options.consumerName],
     replicas: options.natsReplicas,
+    lease: { ttlMs: LEASE_MS, id: await consumerId(dataDir) },
     // Who takes over has been started long ago: nobody is there to hear that NATS is away.
     waitOnFirstConnect: stoodBy,
     signal: ending,

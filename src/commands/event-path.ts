@@ -13,8 +13,10 @@ import {
   tap,
   timer,
 } from 'rxjs';
+import { consumerId } from '../io/event-log/consumer-id.ts';
 import { type EmbeddedEventLog, embeddedEventLog } from '../io/event-log/embedded.ts';
 import { type NatsEventLog, natsEventLog } from '../io/event-log/nats.ts';
+import { LEASE_MS } from '../io/event-log/nats-lease.ts';
 import { streamMemory } from '../io/event-log/stream-memory.ts';
 import { keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
@@ -95,6 +97,7 @@ export async function openEventPath(
     logger,
     durables: [consumerName],
     replicas: natsReplicas,
+    lease: { ttlMs: LEASE_MS, id: await consumerId(dataDir) },
     waitOnFirstConnect: natsMayBeAway,
     signal: leaving.signal,
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { concatMap, defer, type Observable, type SchedulerLike } from 'rxjs';
+import { concatMap, defer, filter, type Observable, type SchedulerLike } from 'rxjs';
 import { isSameDay } from '../consensus/day.ts';
 import type { EstimatorModel } from '../consensus/estimators/estimator-network.ts';
 import { contentEventId } from '../consensus/event-id.ts';
@@ -40,16 +40,18 @@ const RETRY_MAX_MS = 10_000;
  * transaction and only then acknowledged. Batches follow one another; while one is being committed or retried, at most
  * the log's `maxInFlight` deliveries wait here.
  *
- * Emits a summary after each commit. Completes when the source has and its last batch is committed; errors only when
+ * What has lapsed by then is somebody else's, and left out. Emits a summary after each commit. Completes when the source has and its last batch is committed; errors only when
  * the source does.
  */
 export function reduce(
   store: ViewStore,
   { logId, model, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
 ): (deliveries: Observable<Delivery>) => Observable<BatchSummary> {
-  const commit = (deliveries: readonly Delivery[]) =>
+  const commit = (batch: readonly Delivery[]) =>
     defer(async () => {
       await store.room();
+      const deliveries = batch.filter((delivery) => delivery.isLapsed?.() !== true);
+      if (deliveries.length === 0) return null;
       const { change, summary } = await changeOf(
         store,
         { logId, model: model ?? null, committedMs: scheduler.now() },
@@ -58,7 +60,10 @@ export function reduce(
       await store.commit(change);
       for (const delivery of deliveries) delivery.ack();
       return summary;
-    }).pipe(retryForever({ minDelayMs: RETRY_MIN_MS, maxDelayMs: RETRY_MAX_MS, scheduler, onFailure }));
+    }).pipe(
+      retryForever({ minDelayMs: RETRY_MIN_MS, maxDelayMs: RETRY_MAX_MS, scheduler, onFailure }),
+      filter((summary) => summary !== null),
+    );
 
   return (deliveries) => deliveries.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(commit));
 }

@@ -146,6 +146,27 @@ describe('reduce', () => {
     expect(happened.filter((line) => line.includes('ack'))).toHaveLength(6);
   });
 
+  it("leaves out what is somebody else's by the time of the commit", async () => {
+    start();
+    let isLapsed = false;
+    const held = (position: number): Delivery => ({
+      ...delivery(position, observed(`a:${position}`), () => note(`ack ${position}`)),
+      isLapsed: () => isLapsed,
+    });
+    source.next(held(1));
+    await time.advance(20);
+    source.next(held(2));
+    source.next(held(3));
+    isLapsed = true;
+    await time.advance(20);
+    source.next({ ...held(4), isLapsed: () => false });
+    source.next(held(5));
+    await time.advance(20);
+    expect(commits.flatMap(({ eventIds }) => eventIds)).toEqual(['a:1', 'a:4']);
+    expect(happened.filter((line) => line.includes('ack'))).toEqual(['14 ack 1', '54 ack 4']);
+    expect(summaries).toMatchObject([{ applied: 1 }, { deliveries: 1, applied: 1 }]);
+  });
+
   it("goes by the event's own id, and by the log's when it has none", async () => {
     start();
     send(1, entry('log-a', wireObservation({ event_id: 'own' })));

@@ -14,6 +14,7 @@ export class EventLogConfigError extends Error {
 /** JetStream's error numbers (nats-server, server/errors.json). */
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
+const WRONG_LAST_SEQUENCE = 10071;
 /** Insufficient resources, memory or storage exceeded, the stream refused to store (its own limits). */
 const NO_ROOM = [10023, 10028, 10047, 10077];
 
@@ -37,6 +38,11 @@ export function isStreamNotFound(error: unknown): boolean {
 
 export function isConsumerNotFound(error: unknown): boolean {
   return error instanceof NatsError && error.api_error?.err_code === CONSUMER_NOT_FOUND;
+}
+
+/** Whether somebody else was first. */
+export function isWrongRevision(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_SEQUENCE;
 }
 
 /** What a failed request to `servers` means to the user of an event log. */

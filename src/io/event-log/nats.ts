@@ -1,11 +1,25 @@
-import { defer, firstValueFrom, ReplaySubject, race, retry, takeUntil, throwError, timer } from 'rxjs';
-import { type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
+import {
+  defer,
+  firstValueFrom,
+  map,
+  NEVER,
+  type Observable,
+  ReplaySubject,
+  race,
+  retry,
+  switchMap,
+  takeUntil,
+  throwError,
+  timer,
+} from 'rxjs';
+import { type Delivery, type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
 import { type PublishedStream, StreamChangedError } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { checkEntries } from './check-entries.ts';
 import { aborted, natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
 import { asEventLogError, EventLogConfigError, isBusy, isNoResponders } from './nats-errors.ts';
+import { type NatsLease, natsLease } from './nats-lease.ts';
 import { publishAll } from './nats-publish.ts';
 import { natsTopology } from './nats-topology.ts';
 import { type NatsUnacked, natsUnacked } from './nats-unacked.ts';
@@ -34,6 +48,11 @@ export interface NatsEventLogOptions {
   readonly replicas?: number;
   /** A connection that gives no sign of life for three of these is given up for another. */
   readonly pingIntervalMs?: number;
+  /**
+   * Whether a durable is read by one consumer at a time, the others standing by; how long one that is gone is waited for.
+   * With the `id` of one that is gone it is not waited for: two that run at a time must not have the same.
+   */
+  readonly lease?: { readonly ttlMs: number; readonly id: string };
 }
 
 const DEFAULT_APPEND_TIMEOUT_MS = 5000;
@@ -57,6 +76,7 @@ export async function natsEventLog({
   ackWaitMs,
   replicas = 1,
   pingIntervalMs,
+  lease,
 }: NatsEventLogOptions): Promise<NatsEventLog> {
   const link = await natsLink({ url, logger, waitOnFirstConnect, signal, pingIntervalMs });
   const { connection, servers } = link;
@@ -79,6 +99,7 @@ export async function natsEventLog({
   });
   const exclusive = oneSubscriberEach();
   const unackedOf = new Map<string, NatsUnacked>();
+  const leases = new Map<string, NatsLease>();
   const closed$ = new ReplaySubject<void>(1);
   let closing: Promise<void> | undefined;
   let lastPublication: Promise<unknown> = Promise.resolve();
@@ -113,6 +134,12 @@ export async function natsEventLog({
     return publication;
   }
 
+  function leaseOf(durable: string, { ttlMs, id }: { readonly ttlMs: number; readonly id: string }): NatsLease {
+    const known = leases.get(durable) ?? natsLease({ link, durable, replicas, ttlMs, id, logger });
+    leases.set(durable, known);
+    return known;
+  }
+
   function unacked(durable: string): NatsUnacked {
     const known = unackedOf.get(durable) ?? natsUnacked();
     unackedOf.set(durable, known);
@@ -121,7 +148,13 @@ export async function natsEventLog({
 
   async function close(): Promise<void> {
     await Promise.allSettled([lastPublication]);
+    await Promise.all([...leases.values()].map((held) => held.release()));
     await link.close();
+  }
+
+  function problem(): string | null {
+    if (!link.isConnected()) return `not connected to NATS at ${servers}; trying again`;
+    return [...leases.values()].map((held) => held.problem()).find((reason) => reason !== null) ?? null;
   }
 
   return {
@@ -142,13 +175,28 @@ export async function natsEventLog({
     },
     deliveries(options) {
       const context = { link, topology, logger, unacked: unacked(options.durable) };
-      return exclusive(options.durable, natsDeliveries(context, options)).pipe(takeUntil(closed$));
+      const deliveries$ = natsDeliveries(context, options);
+      const own$ =
+        lease === undefined ? deliveries$ : defer(() => whileHeld(leaseOf(options.durable, lease), deliveries$));
+      return exclusive(options.durable, own$).pipe(takeUntil(closed$));
     },
-    problem: () => (link.isConnected() ? null : `not connected to NATS at ${servers}; trying again`),
+    problem,
     close() {
       closed$.next();
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** Reads while the lease is ours. What was read in one term is not acknowledged in another: somebody else had it meanwhile. */
+function whileHeld(lease: NatsLease, deliveries$: Observable<Delivery>): Observable<Delivery> {
+  return lease.isHeld$.pipe(
+    switchMap((isHeld) => (isHeld ? deliveries$ : NEVER)),
+    map((delivery) => {
+      const term = lease.term();
+      const isLapsed = () => term === null || lease.term() !== term;
+      return { ...delivery, isLapsed, ack: () => (isLapsed() ? undefined : delivery.ack()) };
+    }),
+  );
 }

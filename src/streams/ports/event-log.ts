@@ -54,6 +54,8 @@ export interface Delivery extends LogEntry {
   readonly position: number;
   /** Says that the entry's effect is durable. Idempotent, never throws; may take effect a moment later. */
   ack(): void;
+  /** Whether it is no longer ours: somebody else gets it, and its effect must not be made durable here. */
+  isLapsed?(): boolean;
 }
 
 /** The log holds as much as it may: the readers are behind, or the disk is full. Nothing was appended. */
