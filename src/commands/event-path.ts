@@ -62,6 +62,8 @@ const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000 } as const;
 const TOLD_ATTEMPTS = 30;
 /** How long to wait at the end for what is on disk to be handed over; the rest is handed over after the next start. */
 const DRAIN_MS = 4_000;
+/** NATS may be back in a moment, when it was restarted together with this program. */
+const AWAY_MS = 2_000;
 /** A server that does not answer any more gets no time to say goodbye. */
 const CLOSE_MS = 2_000;
 const DRAIN_CHECK_MS = 50;
@@ -141,7 +143,7 @@ export async function openEventPath(
     return { failed$, stop: async () => running.unsubscribe() };
   }
   const publisher = await keepRunning('publishing', startPublishing, { logger });
-  /** Why there is no use in waiting for NATS to take what is left. */
+  /** Why there is little use in waiting for NATS to take what is left. */
   const away = async () => publisher.problem() ?? (connected === null ? 'not connected' : connected.problem());
   const drain = once(() => drained(spool, away, AFTER_START.nats, logger));
   stack.defer(async () => {
@@ -184,7 +186,8 @@ async function drained(
   afterStart: string,
   logger: Logger,
 ): Promise<string | null> {
-  if ((await away()) === null) await firstValueFrom(race(emptied(spool), timer(DRAIN_MS)));
+  const waitMs = (await away()) === null ? DRAIN_MS : AWAY_MS;
+  await firstValueFrom(race(emptied(spool), timer(waitMs)));
   const { entries } = await spool.depth();
   if (entries === 0) return null;
   const left = `${count(entries)} events ${afterStart}`;
