@@ -100,7 +100,7 @@ export const OPTIONS = {
     commands: STORING,
   }),
   geo: spec<readonly GeoSource[]>({
-    describe: `Where locations of addresses come from, in this order: ${GEO_SOURCES.join(', ')}; or none`,
+    describe: `Sources of locations, asked in the order given, with commas between them: ${GEO_SOURCES.join(', ')}; or none`,
     defaultText: 'on a devnet devnet, else what is given below and then embedded',
     read: listOf(GEO_SOURCES),
     commands: STORING,
