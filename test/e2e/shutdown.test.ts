@@ -111,6 +111,29 @@ describe('SIGTERM', () => {
   }, 60_000);
 
   it.each([
+    ['is away', 'SIGKILL'],
+    ['hangs', 'SIGSTOP'],
+  ] as const)(
+    'while NATS %s ends a consumer and a run that uses it with 0 in time',
+    async (_, ends) => {
+      const nats = await startNatsServer();
+      try {
+        const onNats = ['--nats-url', nats.url, '--http-port', '0'];
+        const consumer = valtrack(['consumer', ...onNats, '--data-dir', dataDir()]);
+        const run = valtrack(['run', ...onNats, '--network', devnet.networkPath, '--data-dir', dataDir()]);
+        await Promise.all([consumer.url(), run.line(({ msg }) => msg === 'crawling')]);
+        process.kill(nats.pid, ends);
+        const codes = Promise.all([stopInTime(consumer), stopInTime(run)]);
+        expect(await codes).toEqual([0, 0]);
+        expect([...consumer.said, ...run.said]).toEqual([]);
+      } finally {
+        await nats.dispose();
+      }
+    },
+    60_000,
+  );
+
+  it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)(
