@@ -73,8 +73,11 @@ export function libraryOf(error: Error): string | null {
 }
 
 /** Lines of the stack from the innermost outwards, without those of Node itself. */
-function framesOf({ stack = '' }: Error): string[] {
-  return stack.split('\n').filter((line) => /^\s+at .*[/\\]/.test(line) && !line.includes('node:'));
+function framesOf({ stack = '', message }: Error): string[] {
+  // A stranger may have worded the message, and could put lines into it that look like these.
+  const from = stack.indexOf(message);
+  const frames = from === -1 ? stack : stack.slice(from + message.length);
+  return frames.split('\n').filter((line) => /^\s+at .*[/\\]/.test(line) && !line.includes('node:'));
 }
 
 /** Where in our own code an error was made or passed through. */

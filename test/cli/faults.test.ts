@@ -104,6 +104,17 @@ describe('whose an error is', () => {
     expect(libraryOf(error)).toBe(library);
   });
 
+  it('is not for a stranger to say who words the message', () => {
+    const ours = '\n    at f (/app/src/io/x.ts:1:2)\n    at f (/app/node_modules/sqlite3/lib/sqlite3.js:1:2)';
+    const theirs = `\n    at f (${YAMUX}:1:2)`;
+    const stray = new Error(`unknown protocol${ours}`);
+    stray.stack = `Error: ${stray.message}${theirs}`;
+    expect(libraryOf(stray)).toBe('@chainsafe/libp2p-yamux');
+    const mistake = new Error(`unknown protocol${theirs}`);
+    mistake.stack = `Error: ${mistake.message}${ours}`;
+    expect(libraryOf(mistake)).toBe(null);
+  });
+
   it('a signal that Node has aborted: no line of ours is in the stack', async () => {
     const signal = AbortSignal.timeout(1);
     await vi.waitFor(() => expect(signal.aborted).toBe(true));
