@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -110,6 +111,18 @@ describe('a port', () => {
       1,
       `cannot serve HTTP on 127.0.0.1:${port}: the port is in use; stop the other program or choose another with --http-port`,
     );
+    await expectRefusal(
+      runOn(await dataDir(), '--port', String(port)),
+      1,
+      `cannot listen on 127.0.0.1, UDP and TCP port ${port}: in use; stop the other program or choose another with --port`,
+    );
+    other.close();
+  });
+
+  it('that only UDP is in use on is named as well', async () => {
+    const other = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address();
     await expectRefusal(
       runOn(await dataDir(), '--port', String(port)),
       1,
