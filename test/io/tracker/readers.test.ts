@@ -1,0 +1,64 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqlite } from '../../../src/io/sqlite.ts';
+import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/database.ts';
+import { TRACKER_FILE } from '../../../src/io/tracker/schema.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+let folder: Awaited<ReturnType<typeof tempDir>>;
+let tracker: TrackerDatabase;
+
+beforeEach(async () => {
+  folder = await tempDir();
+  tracker = await openTracker(folder.path);
+});
+afterEach(async () => {
+  await tracker.close();
+  await folder.remove();
+});
+
+const MEGABYTE = 1024 * 1024;
+const walBytes = async () => (await stat(join(folder.path, `${TRACKER_FILE}-wal`))).size;
+
+/** Commits that write a megabyte each. */
+async function commit(from: number, count: number): Promise<void> {
+  for (let index = from; index < from + count; index++) {
+    await tracker.writer.transaction(() =>
+      tracker.writer.run(
+        'INSERT OR REPLACE INTO estimator_states VALUES (?, ?)',
+        `p${index}`,
+        new Uint8Array(MEGABYTE),
+      ),
+    );
+  }
+}
+
+describe('a long look at the view', () => {
+  it('sees one state, stops no commit, and leaves no large log behind', async () => {
+    await commit(0, 1);
+    const exporting = await openSqlite(join(folder.path, TRACKER_FILE), { readOnly: true });
+    await exporting.exec('BEGIN');
+    const seen = () => exporting.get<{ n: number }>('SELECT count(*) AS n FROM estimator_states');
+    expect(await seen()).toEqual({ n: 1 });
+
+    await commit(1, 100);
+    expect(await seen()).toEqual({ n: 1 });
+    expect(await tracker.reader.get('SELECT count(*) AS n FROM estimator_states')).toEqual({ n: 101 });
+    // What the look may still need cannot leave the log.
+    expect(await walBytes()).toBeGreaterThan(95 * MEGABYTE);
+
+    await exporting.exec('COMMIT');
+    await commit(101, 3);
+    expect(await walBytes()).toBeLessThanOrEqual(64 * MEGABYTE);
+    await exporting.close();
+  });
+
+  it('does not keep the log from being emptied while there are only short ones', async () => {
+    for (let round = 0; round < 30; round++) {
+      await commit(round, 1);
+      await tracker.reader.all('SELECT peer_id FROM estimator_states');
+    }
+    expect(await walBytes()).toBeLessThan(8 * MEGABYTE);
+  });
+});
