@@ -90,16 +90,3 @@ it('a server that no longer listens is started again on the same port, while the
   expect(store.consumer).toBe(consumer);
   expect(said).toContain('the HTTP server runs again');
 });
-
-it('five failures within ten minutes are the end, with the reason', async () => {
-  const failures: unknown[] = [];
-  store.failed$.subscribe({ error: (error: unknown) => failures.push(error) });
-  lost$.error(new Error('no such stream'));
-  await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 25_000 });
-  expect(failures).toEqual([
-    expect.objectContaining({
-      message: 'the consumer failed 5 times within 10 minutes, the last time with: no such stream',
-    }),
-  ]);
-  expect(await readyz()).toMatchObject({ status: 503 });
-}, 40_000);
