@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/devnet/random.ts';
 import { cluster } from './scenarios/cluster.ts';
 import { crashPoints } from './scenarios/crash-points.ts';
+import { diskFull } from './scenarios/disk-full.ts';
 import { kill } from './scenarios/kill.ts';
-import { emptied, halfCut, outage } from './scenarios/outage.ts';
+import { emptied, halfCut, outage, restarts } from './scenarios/outage.ts';
 import { poison } from './scenarios/poison.ts';
 import { endAll } from './support/processes.ts';
 import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
@@ -19,7 +20,17 @@ import { lineOf, tableOf } from './support/telling.ts';
  * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
  */
 
-const SCENARIOS: readonly Scenario[] = [kill, crashPoints, poison, outage, emptied, halfCut, cluster];
+const SCENARIOS: readonly Scenario[] = [
+  kill,
+  crashPoints,
+  poison,
+  outage,
+  restarts,
+  emptied,
+  halfCut,
+  cluster,
+  diskFull,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -13,6 +13,11 @@ export const outage: Scenario = {
   about: 'NATS stopped under flow, and restarted with its store',
   run: (context) => disturbed(context, stopped),
 };
+export const restarts: Scenario = {
+  name: 'restarts',
+  about: 'NATS stopped in good order under full load, and restarted with its store',
+  run: (context) => disturbed(context, stoppedAndStarted),
+};
 export const emptied: Scenario = {
   name: 'emptied',
   about: 'NATS restarted without its store, with events in it that nobody had consumed',
@@ -26,6 +31,7 @@ export const halfCut: Scenario = {
 
 const PER_SECOND = 300;
 const CALM_MS = 1_500;
+const BURST = 600;
 const DRAIN_MS = 180_000;
 /** Of a machine that does other things too. */
 const MAX_PAUSE_MS = 3_000;
@@ -42,6 +48,8 @@ interface Disturbed {
   /** Breaks the connections of sentry and consumer in this direction until they are healed. */
   blackhole(direction: 'up' | 'down'): void;
   heal(): void;
+  /** Resolves when so many more events are promised, as fast as they can be. */
+  burst(events: number): Promise<void>;
 }
 
 async function disturbed(
@@ -69,6 +77,10 @@ async function disturbed(
     pipeline,
     blackhole(direction) {
       for (const proxy of [sentrySide, consumerSide]) proxy.blackhole(direction);
+    },
+    async burst(events) {
+      const goal = pipeline.ledger.committed.size + events;
+      await pipeline.flow(() => (pipeline.ledger.committed.size >= goal ? null : goal));
     },
     heal() {
       for (const proxy of [sentrySide, consumerSide]) proxy.heal();
@@ -108,6 +120,21 @@ async function stopped({ context: { short, say }, nats, pipeline }: Disturbed): 
     did: `NATS stopped for ${awayMs / 1000} s`,
     figures: { backlog, 'drained per s': Math.round(backlog / seconds) },
   };
+}
+
+/** The end of a server in good order is a moment in which it takes events that nobody is there for. */
+async function stoppedAndStarted({ context: { short }, nats, pipeline, burst }: Disturbed): Promise<Disturbance> {
+  const stops = short ? 5 : 20;
+  for (let count = 0; count < stops; count++) {
+    const calm = pipeline.ledger.committed.size;
+    const bursting = burst(BURST);
+    await until('the burst is under way', DRAIN_MS, () => pipeline.ledger.committed.size > calm + BURST / 2, 1);
+    await nats.kill('SIGTERM');
+    await bursting;
+    await nats.start();
+    await pause(CALM_MS);
+  }
+  return { did: `NATS stopped in good order and started again ${stops} times under full load`, figures: {} };
 }
 
 async function lostItsStore({ context: { short, say }, nats, pipeline }: Disturbed): Promise<Disturbance> {

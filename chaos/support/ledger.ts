@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import type { ChaosEvent } from './events.ts';
 
 /**
@@ -26,4 +27,12 @@ export function openLedger(): Ledger {
       committed.set(serial, eventId);
     },
   };
+}
+
+/** For people who look for what went wrong: a line an event, with its id when it was promised. */
+export async function writeLedger({ sent, committed }: Ledger, path: string): Promise<void> {
+  const lines = [...sent.values()].map(({ serial, subject, wire }) => {
+    return JSON.stringify({ serial, promised: committed.get(serial) ?? null, subject, wire });
+  });
+  await writeFile(path, `${lines.join('\n')}\n`);
 }

@@ -5,7 +5,7 @@ import { compare, unsound, type Verdict } from '../verify/compare.ts';
 import { type ConsumerProcess, consumerProcess, spooled } from './consumer.ts';
 import { eventMaker } from './events.ts';
 import { type Feeder, feeder } from './feeding.ts';
-import { type Ledger, openLedger } from './ledger.ts';
+import { type Ledger, openLedger, writeLedger } from './ledger.ts';
 import { prepareStream, type StreamWatch, watchStream } from './nats.ts';
 import type { ChaosContext } from './scenario.ts';
 import { pause, until } from './waiting.ts';
@@ -118,6 +118,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     async finish(deadLetters = 0) {
       const problems = [...(await end()), ...unsound(join(sentryDir, 'sentry.sqlite'))];
       const verdict = await compare(consumerDir, ledger, deadLetters);
+      if (verdict.problems.length > 0) await writeLedger(ledger, join(dir, 'ledger.ndjson'));
       return { ...verdict, problems: [...problems, ...verdict.problems] };
     },
     close: () => stream.close(),

@@ -15,7 +15,8 @@ export interface StoredFiles {
 const TABLES = ['discovery_events', 'metadata_events', 'validator_metadata_events'];
 const NAME = /^(\d+)-(\d+)\.parquet$/;
 
-export async function storedFiles(dataDir: string): Promise<StoredFiles> {
+/** @param isAtRest whether nobody is writing, so that there must not be unfinished files */
+export async function storedFiles(dataDir: string, { isAtRest = true } = {}): Promise<StoredFiles> {
   const root = join(dataDir, 'parquet');
   const broken: string[] = [];
   const pathsOf = new Map<string, string[]>();
@@ -24,7 +25,7 @@ export async function storedFiles(dataDir: string): Promise<StoredFiles> {
     pathsOf.set(table, paths);
     for (const partition of await namesIn(join(root, table))) {
       const folder = join(root, table, partition);
-      const names = await namesIn(folder);
+      const names = (await namesIn(folder)).filter((name) => isAtRest || !name.startsWith('.'));
       broken.push(...oddNames(names).map((reason) => `${table}/${partition}: ${reason}`));
       paths.push(...names.filter((name) => NAME.test(name)).map((name) => join(folder, name)));
     }
