@@ -55,7 +55,7 @@ async function start(options: Options, { screen, stack, ending, faults }: Sessio
     async finish() {
       watching.unsubscribe();
       await store.located();
-      return renderSummary(await takeSnapshot(watched), await store.peers(), null);
+      return renderSummary(await takeSnapshot(watched), await store.summary(), null);
     },
   };
 }

@@ -62,8 +62,8 @@ async function start(
       await Promise.race([crawling.disposeAsync(), firstValueFrom(timer(CRAWL_STOP_MS))]);
       const left = await path.drain();
       await store?.located();
-      const peers = store === null ? null : await store.peers();
-      const summary = renderSummary(await takeSnapshot(watched), peers, chosen.truth);
+      const view = (await store?.summary()) ?? null;
+      const summary = renderSummary(await takeSnapshot(watched), view, chosen.truth);
       return left === null ? summary : `${summary}\n${left}.`;
     },
   };

@@ -16,7 +16,7 @@ import { openGeo } from './geo-part.ts';
 import type { Check } from './health.ts';
 import { startHttpPart } from './http-part.ts';
 import type { Options } from './options.ts';
-import { type SummaryPeer, summaryPeers } from './summary.ts';
+import { type SummaryView, summaryPeers } from './summary.ts';
 
 export interface Store {
   /** The consumer as it runs now, or ran last. */
@@ -28,8 +28,8 @@ export interface Store {
   readonly failed$: Observable<never>;
   /** The published rule's figures over all peers; those of before while the consumer is down. */
   totals(): Promise<StoreTotals>;
-  /** The peers of the view; none while the consumer is down. */
-  peers(): Promise<SummaryPeer[]>;
+  /** What is in the view; `null` while the consumer is down. */
+  summary(): Promise<SummaryView | null>;
   /** Resolves when every peer is where its address is, as far as that can be known within seconds. */
   located(): Promise<void>;
 }
@@ -150,6 +150,11 @@ export async function startStore(
       return totals;
     },
     located: async () => keeper.current?.geolocation.settled(LOCATED_MS),
-    peers: async () => (keeper.current === null ? [] : await summaryPeers(keeper.current.reader)),
+    async summary() {
+      if (keeper.current === null) return null;
+      const { reader } = keeper.current;
+      const figures = await networkFigures(reader, network).totals({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER });
+      return { peers: await summaryPeers(reader), figures };
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { clientOf } from '../consensus/client.ts';
 import type { DevnetNode } from '../io/network-file.ts';
 import type { SqliteDatabase } from '../io/sqlite.ts';
+import type { Figures } from '../io/tracker/figures.ts';
 import type { Snapshot } from './progress.ts';
 import { clockText, count, table } from './texts.ts';
 
@@ -10,20 +11,33 @@ export interface SummaryPeer {
   readonly clientVersion: string;
   readonly observations: number;
   readonly publishedCount: number;
+  /** Validators: the estimate, or what there are at least, or `null`. */
+  readonly estimate: number | null;
 }
+
+/** What is stored at the end. */
+export interface SummaryView {
+  readonly peers: readonly SummaryPeer[];
+  /** Of all of them together. */
+  readonly figures: Figures;
+}
+
+/** From so many looks at a node on, its estimate has no flag `few-observations`. */
+const FEW = 10;
 
 /** The peers of the view, for the summary. */
 export function summaryPeers(database: SqliteDatabase): Promise<SummaryPeer[]> {
   return database.all<SummaryPeer>(
     `SELECT peer_id AS peerId, coalesce(client_version, '') AS clientVersion, num_observations AS observations,
-            max_validator_count AS publishedCount FROM validator_tracker`,
+            max_validator_count AS publishedCount, coalesce(validators_estimate, validators_low) AS estimate
+       FROM validator_tracker`,
   );
 }
 
 /** What the program says at its end. */
 export function renderSummary(
   snapshot: Snapshot,
-  peers: readonly SummaryPeer[] | null,
+  view: SummaryView | null,
   truth: readonly DevnetNode[] | null,
 ): string {
   const { crawl, forwarded } = snapshot;
@@ -31,8 +45,8 @@ export function renderSummary(
     `valtrack stopped after ${clockText(snapshot.upMs)} on ${snapshot.network}.`,
     ...(crawl === null ? [] : crawlLines(crawl.stats)),
     ...(forwarded === null ? [] : [`${count(forwarded)} events were published to NATS.`]),
-    ...(peers === null ? [] : clientTable(peers)),
-    ...(peers === null || truth === null ? [] : truthLines(peers, truth)),
+    ...(view === null || view.peers.length === 0 ? [] : [...clientTable(view.peers), ...figuresLines(view.figures)]),
+    ...(view === null || truth === null ? [] : truthLines(view, truth)),
   ].join('\n');
 }
 
@@ -47,39 +61,56 @@ function crawlLines({ observed, failed, failures, peers }: NonNullable<Snapshot[
 }
 
 function clientTable(peers: readonly SummaryPeer[]): string[] {
-  const clients = new Map<string, { nodes: number; observations: number; published: number }>();
+  const clients = new Map<string, { nodes: number; observations: number; published: number; estimate: number }>();
   for (const peer of peers) {
     const client = clientOf(peer.clientVersion);
-    const line = clients.get(client) ?? { nodes: 0, observations: 0, published: 0 };
+    const line = clients.get(client) ?? { nodes: 0, observations: 0, published: 0, estimate: 0 };
     line.nodes++;
     line.observations += peer.observations;
     line.published += peer.publishedCount;
+    line.estimate += peer.estimate ?? 0;
     clients.set(client, line);
   }
   const rows = [...clients]
     .sort(([, a], [, b]) => b.nodes - a.nodes)
-    .map(([client, { nodes, observations, published }]) => [
+    .map(([client, { nodes, observations, published, estimate }]) => [
       client,
       count(nodes),
       count(observations),
       count(published),
+      count(Math.round(estimate)),
     ]);
-  return ['', ...table(['client', 'nodes', 'observations', 'published count'], rows)];
+  return ['', ...table(['client', 'nodes', 'observations', 'published count', 'estimate'], rows)];
 }
 
-/** How far the published rule is from what the devnet knows to be true. */
-function truthLines(peers: readonly SummaryPeer[], truth: readonly DevnetNode[]): string[] {
+function figuresLines({ validators, validators_low, validators_high, published }: Figures): string[] {
+  const high = validators_high === null ? 'no upper bound yet' : `at most ${count(Math.round(validators_high))}`;
+  return [
+    '',
+    `Validators behind them: about ${count(Math.round(validators))}; with 90 % confidence at least ${count(Math.round(validators_low))}, ${high}.`,
+    `The published rule, the most short-lived subnets in one look, makes them ${count(published)}.`,
+  ];
+}
+
+/** How far the estimate and the published rule are from what the devnet knows to be true. */
+function truthLines({ peers, figures }: SummaryView, truth: readonly DevnetNode[]): string[] {
   const seen = new Map(peers.map((peer) => [peer.peerId, peer]));
   const met = truth.filter((node) => seen.has(node.peer_id));
   const observations = met.reduce((sum, node) => sum + (seen.get(node.peer_id)?.observations ?? 0), 0);
   const validators = truth.reduce((sum, node) => sum + node.validators, 0);
-  const published = met.reduce((sum, node) => sum + (seen.get(node.peer_id)?.publishedCount ?? 0), 0);
-  const share = validators === 0 ? '' : ` (${((100 * published) / validators).toFixed(1)} %)`;
+  const shareOf = (part: number) => (validators === 0 ? '' : `${((100 * part) / validators).toFixed(1)} %`);
   const often = met.length === 0 ? '' : `, each ${(observations / met.length).toFixed(1)} times on average`;
+  const rows = [
+    ['truth', count(validators), ''],
+    ['estimate', count(Math.round(figures.validators)), shareOf(figures.validators)],
+    ['published rule', count(figures.published), shareOf(figures.published)],
+  ];
   return [
     '',
     `Against the devnet's truth: ${met.length} of ${truth.length} nodes observed${often}.`,
-    `The published rule counts ${count(published)} of ${count(validators)} validators${share}:`,
-    'it is the largest number of short-lived subnets in one look, not a number of validators.',
+    ...table(['', 'validators', 'of the truth'], rows),
+    ...(met.length > 0 && observations < FEW * met.length
+      ? ['Estimates need some ten looks at each node; let it run on.']
+      : []),
   ];
 }

@@ -3,6 +3,7 @@ import { attemptsAt } from '../../src/commands/health.ts';
 import { progressFields, renderProgress, type Snapshot } from '../../src/commands/progress.ts';
 import { renderSummary } from '../../src/commands/summary.ts';
 import { clockText, labelled, table } from '../../src/commands/texts.ts';
+import { figuresOf, NO_SUMS } from '../../src/io/tracker/figures.ts';
 
 const depth = (active: number) => ({ active, waiting: 0, overflowed: 0 });
 
@@ -106,15 +107,26 @@ describe('the summary', () => {
       { peer_id: 'c', validators: 0 },
     ];
     const peers = [
-      { peerId: 'a', clientVersion: 'Lighthouse/v8', observations: 4, publishedCount: 3 },
-      { peerId: 'b', clientVersion: 'Prysm/v6', observations: 5, publishedCount: 7 },
+      { peerId: 'a', clientVersion: 'Lighthouse/v8', observations: 4, publishedCount: 3, estimate: 110.4 },
+      { peerId: 'b', clientVersion: 'Prysm/v6', observations: 5, publishedCount: 7, estimate: null },
     ];
-    const summary = renderSummary(snapshot(), peers, truth as never);
+    const figures = {
+      ...figuresOf(NO_SUMS),
+      validators: 110.4,
+      validators_low: 90,
+      validators_high: null,
+      published: 10,
+    };
+    const summary = renderSummary(snapshot(), { peers, figures }, truth as never);
     expect(summary).toContain('valtrack stopped after 1:02:03 on mainnet.');
     expect(summary).toContain('2 of 3 nodes observed, each 4.5 times on average.');
-    expect(summary).toContain('The published rule counts 10 of 400 validators (2.5 %)');
-    expect(summary).toMatch(/Lighthouse +1 +4 +3\n/);
-    expect(summary).toMatch(/Prysm +1 +5 +7\n/);
+    expect(summary).toContain('about 110; with 90 % confidence at least 90, no upper bound yet.');
+    expect(summary).toMatch(/truth +400/);
+    expect(summary).toMatch(/estimate +110 +27\.6 %\n/);
+    expect(summary).toMatch(/published rule +10 +2\.5 %\n/);
+    expect(summary).toContain('let it run on');
+    expect(summary).toMatch(/Lighthouse +1 +4 +3 +110\n/);
+    expect(summary).toMatch(/Prysm +1 +5 +7 +0\n/);
   });
 });
 

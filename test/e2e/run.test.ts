@@ -56,10 +56,10 @@ describe('run --network devnet', () => {
       expect(summary).toMatch(
         /^valtrack stopped after 00:\d\d on devnet\.\n6 peers are known; \d+ observations were made, /,
       );
-      expect(summary).toMatch(/client +nodes +observations +published count\n/);
+      expect(summary).toMatch(/client +nodes +observations +published count +estimate\n/);
       expect(summary).toMatch(/6 of 6 nodes observed, each \d+\.\d times on average/);
-      const [, published, of] = /The published rule counts ([\d,]+) of ([\d,]+) validators/.exec(summary) ?? [];
-      expect(of).toBe(validators.toLocaleString('en-US'));
+      expect(/truth +([\d,]+)/.exec(summary)?.[1]).toBe(validators.toLocaleString('en-US'));
+      const [, published] = /published rule +([\d,]+)/.exec(summary) ?? [];
       expect(Number(published?.replaceAll(',', ''))).toBeGreaterThanOrEqual(
         rows.reduce((sum, row) => sum + row.max_validator_count, 0),
       );

@@ -74,7 +74,7 @@ describe('run on a terminal', () => {
     expect(all.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(all.lastIndexOf(HIDE_CURSOR));
     const [, summary = ''] = stripVTControlCharacters(all).split('valtrack stopped after ');
     expect(summary).toContain("Against the devnet's truth: 50 of 50 nodes observed");
-    expect(summary).toMatch(/The published rule counts \d+ of [\d,]+ validators \(\d+\.\d %\)/);
+    expect(summary).toMatch(/published rule +[\d,]+ +\d+\.\d %/);
     // The block is gone when the summary comes.
     expect(summary).not.toContain('Ctrl-C');
     expect(all).toContain(`${ESCAPE}[32m`);
