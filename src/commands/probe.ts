@@ -4,6 +4,7 @@ import { defaultDwellMs } from '../io/pipeline.ts';
 import { ProbeTargetError, probePeer, probeTarget } from '../io/probe.ts';
 import { agentOf } from './agent.ts';
 import { namedNetwork } from './choose-network.ts';
+import { listenForFaults } from './faults.ts';
 import type { Options } from './options.ts';
 import { probeReport, renderProbeReport } from './probe-report.ts';
 import { UsageError } from './usage-error.ts';
@@ -18,14 +19,19 @@ export async function probe(options: Options, [text = '']: readonly string[]): P
   if (chosen === null)
     throw new UsageError('--network devnet names no running network; give the path of its network.json');
   const { network } = chosen;
-  const outcome = await probePeer({
+  const logger = createLogger({ level: options.logLevel, format: options.logFormat });
+  // What the peer brings about inside a library must not take the answer away.
+  const faults = listenForFaults(logger);
+  const observing = probePeer({
     network,
     target,
     agent: agentOf(options),
     listenIp: network.isPublic ? '0.0.0.0' : '127.0.0.1',
     dwellMs: options.dwellMs ?? defaultDwellMs(network),
-    logger: createLogger({ level: options.logLevel, format: options.logFormat }),
+    logger,
   });
+  const outcome = await Promise.race([observing, faults.first.then((error) => Promise.reject(error))]);
+  faults.release();
   const report = probeReport(target, outcome);
   const forPeople = process.stdout.isTTY === true && !options.json;
   process.stdout.write(`${forPeople ? renderProbeReport(report) : JSON.stringify(report)}\n`);
