@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../src/devnet/random.ts';
 import { cluster } from './scenarios/cluster.ts';
 import { crashPoints } from './scenarios/crash-points.ts';
+import { crawl } from './scenarios/crawl.ts';
 import { diskFull } from './scenarios/disk-full.ts';
 import { kill } from './scenarios/kill.ts';
 import { emptied, halfCut, outage, restarts } from './scenarios/outage.ts';
@@ -22,6 +23,7 @@ import { lineOf, tableOf } from './support/telling.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   kill,
+  crawl,
   crashPoints,
   poison,
   outage,
