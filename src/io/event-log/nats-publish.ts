@@ -58,12 +58,14 @@ export async function publishAll(
   return highest;
 }
 
-const PEER = /"id":"([^"]*)"/;
+const PEER_KEY = '"id":"';
 /** Within these first bytes an event of ours has its peer's id, after its record. */
 const HEAD_BYTES = 1_024;
-const decoder = new TextDecoder('latin1');
 
 /** Which peer an event is about; for an event of unknown make its own id, since there is nothing it could overtake. */
 function peerOf({ payload, eventId }: LogEntry): string {
-  return PEER.exec(decoder.decode(payload.subarray(0, HEAD_BYTES)))?.[1] ?? eventId;
+  const head = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, HEAD_BYTES));
+  const from = head.indexOf(PEER_KEY) + PEER_KEY.length;
+  const to = head.indexOf('"', from);
+  return from < PEER_KEY.length || to < 0 ? eventId : head.toString('latin1', from, to);
 }
