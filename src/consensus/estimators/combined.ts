@@ -79,10 +79,10 @@ function merge(subnets: Estimate | null, custody: CustodyReading): Merged | null
       : { estimate: { validators: 0, low: 0, high: subnets.high }, conflict: false };
   }
   if (subnets.low > high) {
+    const conflict = isFarFrom(subnets, high);
     // A pinned stake is sharper than any window that we believe to know.
-    return pinned
-      ? { estimate: { validators: high, low: validators.low, high }, conflict: isFarFrom(subnets, high) }
-      : { estimate: subnets, conflict: true };
+    const estimate = pinned || !conflict ? { validators: high, low: validators.low, high } : subnets;
+    return { estimate, conflict };
   }
   const low = Math.max(validators.low, subnets.low);
   if (pinned && !isFarFrom(subnets, high)) return { estimate: { validators: high, low, high }, conflict: false };

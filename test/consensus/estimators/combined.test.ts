@@ -32,6 +32,7 @@ describe('combined', () => {
     ['a little more than the stake makes', 20, [25, 21, 30], [20, 1, 20], []],
     ['a small stake holds the subnets within its bounds', 8, [12, 5, 20], [8, 5, 8], []],
     ['a small stake, nothing seen', 8, [0, 0, 6.6], [1, 1, 6.6], []],
+    ['a small stake, and a little more than it allows', 8, [24.8, 8.1, 56.3], [8, 1, 8], []],
     ['a small stake, and more than it allows', 8, [30, 20, 40], [30, 20, 40], ['custody-conflict']],
     ['no stake, nothing seen', 4, [0, 0, 6.6], [0, 0, 6.6], []],
     ['no stake, but sightings', 4, [5, 3, 8], [5, 3, 8], ['custody-conflict']],
