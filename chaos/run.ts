@@ -10,6 +10,7 @@ import { diskFull } from './scenarios/disk-full.ts';
 import { kill } from './scenarios/kill.ts';
 import { emptied, halfCut, outage, restarts } from './scenarios/outage.ts';
 import { poison } from './scenarios/poison.ts';
+import { soak } from './scenarios/soak.ts';
 import { endAll } from './support/processes.ts';
 import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
 import { lineOf, tableOf } from './support/telling.ts';
@@ -18,7 +19,7 @@ import { lineOf, tableOf } from './support/telling.ts';
  * Kills, cuts off, fills up and poisons the whole program, with real processes, and compares what is stored with a
  * ledger of its own. Exits 1 when anything is lost, repeated or broken.
  *
- * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--minutes N] [--write] [--list]`
+ * `node chaos/run.ts [scenario…] [--short] [--seed N] [--json] [--jobs N] [--minutes N] [--write] [--list]`
  */
 
 const SCENARIOS: readonly Scenario[] = [
@@ -32,6 +33,7 @@ const SCENARIOS: readonly Scenario[] = [
   halfCut,
   cluster,
   diskFull,
+  soak,
 ];
 
 const { values, positionals } = parseArgs({
@@ -42,6 +44,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '60' },
     write: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: '1' },
     list: { type: 'boolean', default: false },
   },
 });
@@ -70,11 +73,8 @@ const beganMs = performance.now();
 const root = await mkdtemp(join(tmpdir(), 'valtrack-chaos-'));
 const reports: Report[] = [];
 process.stderr.write(`chaos: seed ${seed}${values.short ? ', short form' : ''}\n`);
-for (const scenario of chosen) {
-  const report = await runOne(scenario);
-  reports.push(report);
-  print(values.json ? JSON.stringify(report) : lineOf(report));
-}
+const waiting = [...chosen];
+await Promise.all(Array.from({ length: Number(values.jobs) }, work));
 const failed = reports.filter(({ ok }) => !ok);
 const tookSeconds = Math.round((performance.now() - beganMs) / 1000);
 if (!values.json)
@@ -84,6 +84,14 @@ if (!values.json)
 if (failed.length === 0) await rm(root, { recursive: true, force: true });
 else process.stderr.write(`chaos: what was stored, and the logs, are in ${root}\n`);
 process.exit(failed.length === 0 ? 0 : 1);
+
+async function work(): Promise<void> {
+  for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
+    const report = await runOne(scenario);
+    reports.push(report);
+    print(values.json ? JSON.stringify(report) : lineOf(report));
+  }
+}
 
 async function runOne(scenario: Scenario): Promise<Report> {
   const startMs = performance.now();
@@ -105,7 +113,7 @@ async function runOne(scenario: Scenario): Promise<Report> {
       problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
     };
   });
-  await endAll();
+  await endAll(dir);
   const ok = outcome.problems.length === 0;
   if (ok) await rm(dir, { recursive: true, force: true });
   return {

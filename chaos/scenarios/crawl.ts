@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { integerBetween } from '../../src/devnet/random.ts';
 import { ask, consumerProcess } from '../support/consumer.ts';
+import { startDevnet } from '../support/devnet.ts';
 import { prepareStream, startNats, watchStream } from '../support/nats.ts';
 import { type Program, valtrack } from '../support/processes.ts';
 import type { ChaosContext, Outcome, Scenario } from '../support/scenario.ts';
@@ -14,7 +14,7 @@ import { storedFiles } from '../verify/stored-files.ts';
 export const crawl: Scenario = { name: 'crawl', about: 'the real sentry on a devnet, killed at random instants', run };
 
 const NODES = 20;
-const SLOT_MS = '100';
+const SLOT_MS = 100;
 const FULL = { kills: 20 };
 const SHORT = { kills: 5 };
 const START_MS = 60_000;
@@ -33,7 +33,7 @@ async function run({ dir, random, short, say }: ChaosContext): Promise<Outcome> 
   const nats = await startNats(join(dir, 'nats'));
   const stream = await watchStream(nats.url);
   await prepareStream(stream, { ackWaitMs: 5_000 });
-  const network = await startDevnet(dir);
+  const network = await startDevnet(dir, { nodes: NODES, slotMs: SLOT_MS });
 
   // The ledger: what goes over the wire, heard by the harness itself, and what is in the spool after each kill.
   const ledger = new Map<string, Seen>();
@@ -97,20 +97,6 @@ async function run({ dir, random, short, say }: ChaosContext): Promise<Outcome> 
     figures: { ...verdict.figures, 'left in the spool': left.size },
     problems,
   };
-}
-
-/** Resolves to the path of its `network.json`. */
-async function startDevnet(dir: string): Promise<string> {
-  const folder = join(dir, 'devnet');
-  await mkdir(folder);
-  const ready = Promise.withResolvers<void>();
-  const devnet = valtrack(['devnet', '--nodes', String(NODES), '--slot-ms', SLOT_MS, '--dir', folder], {
-    stderrPath: join(dir, 'devnet.log'),
-    onLine: () => ready.resolve(),
-  });
-  await Promise.race([ready.promise, once(devnet.child, 'close')]);
-  if (!devnet.isRunning()) throw new Error(`the devnet does not start: ${devnet.said.join(' | ')}`);
-  return join(folder, 'network.json');
 }
 
 /** @param left what is still in the spool, which need not be stored yet */

@@ -45,16 +45,17 @@ export interface Under {
 const KEPT_LINES = 500;
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 
-const running = new Set<ChildProcess>();
-const killAll = () => {
-  for (const child of running) child.kill('SIGKILL');
-};
-process.once('exit', killAll);
+/** All that run, with the file of their standard error. */
+const running = new Map<ChildProcess, string>();
+process.once('exit', () => {
+  for (const child of running.keys()) child.kill('SIGKILL');
+});
 
-/** Ends every process that is left, by its id. */
-export async function endAll(): Promise<void> {
-  const gone = [...running].map((child) => once(child, 'exit'));
-  killAll();
+/** Ends every process that is left of those that write into a folder, by its id. */
+export async function endAll(dir: string): Promise<void> {
+  const left = [...running].filter(([, path]) => path.startsWith(`${dir}/`)).map(([child]) => child);
+  const gone = left.map((child) => once(child, 'exit'));
+  for (const child of left) child.kill('SIGKILL');
   await Promise.all(gone);
 }
 
@@ -78,7 +79,7 @@ export function node(args: readonly string[], options: ProgramOptions, under?: U
     stdio: 'pipe',
     env: { ...Object.fromEntries(inherited), ...options.env },
   });
-  running.add(child);
+  running.set(child, options.stderrPath);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} cannot be started`);
   // Whoever is killed reads no more.
