@@ -67,6 +67,8 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   let count = 0;
   /** The highest sequence given out by the stream as it is now. */
   let highest = 0;
+  /** Whether it has come back with less than that, as from an older copy of its files. */
+  let hasLost = false;
 
   async function look(): Promise<Sight> {
     const state = await stream.state();
@@ -74,7 +76,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
     return { state, before: await memory.load() };
   }
 
-  const isAnother = ({ state, before }: Sight) => before !== state.incarnation || state.lastSequence < highest;
+  const isAnother = ({ state, before }: Sight) => before !== state.incarnation || hasLost;
 
   /** A stream that has lost messages still knows their ids, and would not take them again at once. */
   function waitMs(sight: Sight): number {
@@ -93,6 +95,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       if (from < to && before !== null) onChanged({ from, to });
     }
     highest = state.lastSequence;
+    hasLost = false;
     return state;
   }
 
@@ -101,6 +104,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
     // Which sequences were given out in an earlier session is forgotten, but none was beyond this one.
     if (spool.cursor(consumed) < spool.cursor(published)) marks.add(spool.cursor(published), lastSequence);
     const done$ = new Subject<void>();
+    let behind = 0;
 
     async function append(batch: readonly Delivery[]): Promise<void> {
       const sequence = await stream.publish(batch, incarnation);
@@ -111,10 +115,16 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
     }
 
     async function lookOn(): Promise<void> {
+      // What is published meanwhile may be missing in the answer.
+      const expected = highest;
       const state = await stream.state();
       onSuccess();
       if (state.incarnation !== incarnation) throw new StreamChangedError(`the stream is ${state.incarnation} now`);
-      if (state.lastSequence < highest) throw new StreamChangedError('the stream has lost its last messages');
+      behind = state.lastSequence < expected ? behind + 1 : 0;
+      if (behind >= BEHIND_LOOKS) {
+        hasLost = true;
+        throw new StreamChangedError('the stream has lost its last messages');
+      }
       const position = marks.readBefore(state.firstSequence);
       if (position > 0) spool.advance(consumed, position);
     }
@@ -146,6 +156,8 @@ interface Sight {
   readonly before: string | null;
 }
 
+/** A cluster's new leader may not know of all messages yet. */
+const BEHIND_LOOKS = 3;
 /** The server forgets by a timer of its own. */
 const FORGET_MARGIN_MS = 1_000;
 const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;

@@ -81,6 +81,12 @@ function fakeStream() {
   return {
     stream,
     stored,
+    /** Answers late with what was true when it was asked, as a busy server does. */
+    async staleState() {
+      const state = await stream.state();
+      await new Promise<void>((resolve) => scheduler.schedule(() => resolve(), 500));
+      return state;
+    },
     readAll: () => {
       first = last + 1;
     },
@@ -218,11 +224,22 @@ describe('publishing', () => {
     from.append('a', 'b');
     await time.advance(100);
     to.loseLast(1);
-    await time.advance(POLL_MS + 100);
-    // It still knows the ids.
+    // Looked at three times, and it still knows the ids.
+    await time.advance(3 * POLL_MS + 100);
     expect(to.stored).toEqual(['a@first', 'b@first']);
     await time.advance(1_500);
     expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+  });
+
+  it('is not misled by an answer that is older than the last acknowledgement', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told } = start(from, { ...to, stream: { ...to.stream, state: to.staleState } });
+    for (let batch = 0; batch < 50; batch++) {
+      from.append(`a${batch}`);
+      await time.advance(200);
+    }
+    expect(to.stored).toHaveLength(50);
+    expect(told.filter((line) => line.startsWith('again'))).toEqual([]);
   });
 
   it('publishes again what one of its readers was to have, once the stream has forgotten the ids', async () => {
