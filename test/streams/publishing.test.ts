@@ -17,6 +17,7 @@ function fakeSpool() {
   ]);
   let wake = () => {};
   const closed = new Subject<void>();
+  let sessions = 0;
   const spool: Spool = {
     cursor: (durable) => cursors.get(durable) ?? 0,
     advance: (durable, position) => cursors.set(durable, Math.max(position, spool.cursor(durable))),
@@ -24,6 +25,7 @@ function fakeSpool() {
       cursors.set(durable, position);
     },
     deliveries: ({ durable }) => {
+      sessions++;
       const deliveries = new Subject<Delivery>();
       let next = spool.cursor(durable);
       wake = () => {
@@ -49,6 +51,7 @@ function fakeSpool() {
     },
     close: () => closed.next(),
     cursors,
+    sessions: () => sessions,
   };
 }
 
@@ -239,6 +242,7 @@ describe('publishing', () => {
       await time.advance(200);
     }
     expect(to.stored).toHaveLength(50);
+    expect(from.sessions()).toBe(1);
     expect(told.filter((line) => line.startsWith('again'))).toEqual([]);
   });
 
