@@ -4,6 +4,7 @@ import type { Failure } from '../consensus/failure.ts';
 import { decodeNodeRecord } from '../consensus/node-record.ts';
 import { shortLivedSubnets } from '../consensus/subnets.ts';
 import type { ProbeTarget } from '../io/probe.ts';
+import { malformation } from '../streams/admission.ts';
 import type { Observation, VisitOutcome } from '../streams/visit.ts';
 
 /** What a probe found out, as one JSON object. `null` stands for what was not learnt. */
@@ -41,12 +42,21 @@ export interface ProbeReport {
   readonly observed_to: number | null;
   /** What was asked for and not obtained. */
   readonly missing: readonly Failure[];
+  /** What was wrong with its record and with what it said; the rest of it counts all the same. */
+  readonly problems: readonly Failure[];
 }
 
 export function probeReport(target: ProbeTarget, outcome: VisitOutcome<Observation>): ProbeReport {
   if (!outcome.ok) {
     const agent = outcome.value.agent ?? null;
-    return { ...blank(target), failure: outcome.value.failure, client: clientOf(agent ?? ''), client_version: agent };
+    const problems = recordProblems(target);
+    return {
+      ...blank(target),
+      problems,
+      failure: outcome.value.failure,
+      client: clientOf(agent ?? ''),
+      client_version: agent,
+    };
   }
   const { value } = outcome;
   const { status, metaData } = value;
@@ -83,7 +93,14 @@ export function probeReport(target: ProbeTarget, outcome: VisitOutcome<Observati
     observed_from: value.observedFromMs,
     observed_to: value.observedToMs,
     missing: value.missing,
+    problems: [...recordProblems(target), ...value.problems],
   };
+}
+
+function recordProblems({ enr }: ProbeTarget): readonly Failure[] {
+  const decoded = enr === null ? null : decodeNodeRecord(enr);
+  const problem = decoded?.ok ? malformation(decoded.value) : null;
+  return problem === null ? [] : [problem];
 }
 
 function attnetsOf({ enr }: ProbeTarget): readonly number[] | null {
@@ -111,6 +128,7 @@ function blank({ peerId, enr }: ProbeTarget): ProbeReport {
     observed_from: null,
     observed_to: null,
     missing: [],
+    problems: [],
   };
 }
 
@@ -148,6 +166,7 @@ export function renderProbeReport(report: ProbeReport): string {
     );
   }
   for (const missing of report.missing) rows.push(['missing', failureText(missing)]);
+  for (const problem of report.problems) rows.push(['problem', failureText(problem)]);
   return rows.map(([label, value]) => `${label.padEnd(LABEL_WIDTH)}${value}`).join('\n');
 }
 

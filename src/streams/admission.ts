@@ -66,9 +66,15 @@ export function createAdmission({ network, optOut, entries, asked, isKnown }: Ad
   };
 }
 
-function problemOf({ addresses, malformed }: NodeRecord, allowed: number): Failure | null {
-  if (malformed.length > 0) return failure('resolve', 'bad_response', `wrong length of ${malformed.join(', ')}`);
-  if (allowed > 0) return null;
+/** What is malformed in a record that can be used all the same; `null` when nothing is. */
+export function malformation({ malformed }: NodeRecord): Failure | null {
+  return malformed.length === 0 ? null : failure('resolve', 'bad_response', `wrong length of ${malformed.join(', ')}`);
+}
+
+function problemOf(record: NodeRecord, allowed: number): Failure | null {
+  const { addresses } = record;
+  const malformed = malformation(record);
+  if (malformed !== null || allowed > 0) return malformed;
   return addresses.length === 0 ? failure('resolve', 'no_address') : failure('resolve', 'private_address');
 }
 

@@ -1,3 +1,5 @@
+import { SignableENR } from '@chainsafe/enr';
+import { generateKeyPair } from '@libp2p/crypto/keys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProbeReport } from '../../src/commands/probe-report.ts';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
@@ -91,6 +93,32 @@ describe('valtrack probe', () => {
     const { code, report } = await probed(node?.multiaddrs[0]?.replace(/p2p\/.*/, `p2p/${PEER}`) ?? '');
     expect(code).toBe(1);
     expect(report.failure).toMatchObject({ stage: 'security', cause: 'peer_id_mismatch' });
+  });
+
+  it('names what was wrong with what the peer said, and keeps the rest', async () => {
+    const topics = [3, 64].map((n) => `/eth2/${devnet.network.fork_digest}/beacon_attestation_${n}/ssz_snappy`);
+    const peer = await barePeer({ topics });
+    const { code, report } = await probed(`${peer.address}/p2p/${peer.peerId}`);
+    expect(code).toBe(0);
+    expect(report.subscribed_subnets).toEqual([3]);
+    expect(report.problems).toEqual([
+      { stage: 'subscriptions', cause: 'bad_response', detail: expect.stringContaining('beacon_attestation_64') },
+    ]);
+    await peer.stop();
+  });
+
+  it('names what is wrong with the record, observed or not, and has an empty list when nothing is', async () => {
+    const record = SignableENR.createFromPrivateKey(await generateKeyPair('secp256k1'));
+    record.ip = '127.0.0.1';
+    record.tcp = 9;
+    record.set('attnets', new Uint8Array(4));
+    const { code, report } = await probed(record.encodeTxt());
+    expect(code).toBe(1);
+    expect(report.failure).toMatchObject({ cause: 'refused' });
+    expect(report.problems).toEqual([
+      { stage: 'resolve', cause: 'bad_response', detail: expect.stringContaining('attnets') },
+    ]);
+    expect((await probed(devnet.network.nodes[0]?.enr ?? '')).report.problems).toEqual([]);
   });
 
   it('tells the peer whom to ask', async () => {
