@@ -72,11 +72,18 @@ async function byName({
   network: name,
   allowPrivate,
 }: Pick<Options, 'network' | 'allowPrivate'>): Promise<ChosenNetwork | null> {
+  const location = name === 'ephemery' ? EPHEMERY_CONFIG : name;
+  const isConfig = /^https?:\/\//.test(location) || /\.ya?ml$/.test(location);
+  // On a public network whoever makes up records would choose which hosts behind our router are dialled.
+  if (allowPrivate && !isConfig) {
+    throw new UsageError(
+      `--allow-private goes with the config.yaml of a network of one's own, not with --network ${name}`,
+    );
+  }
   if (name === 'devnet') return null;
   const builtIn = BUILT_IN_NETWORKS.find((candidate) => candidate === name);
   if (builtIn !== undefined) return { network: builtInNetwork(builtIn), truth: null, devnetFile: null };
-  const location = name === 'ephemery' ? EPHEMERY_CONFIG : name;
-  if (/^https?:\/\//.test(location) || /\.ya?ml$/.test(location)) {
+  if (isConfig) {
     const network = await readNetworkConfig({
       location,
       activeValidators: CONFIGURED_ACTIVE_VALIDATORS,

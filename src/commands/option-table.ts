@@ -268,7 +268,8 @@ export const OPTIONS = {
     commands: CRAWLING,
   }),
   'allow-private': spec<boolean>({
-    describe: 'Dial private addresses too, on a network from a config.yaml: true or false',
+    describe:
+      'Dial private addresses too: true or false; only with a network from a config.yaml, wrong use with any other',
     default: 'false',
     read: yesOrNo,
     commands: ['run', 'sentry', 'probe'],

@@ -89,6 +89,30 @@ describe('--network with a config.yaml', () => {
   });
 });
 
+describe('--allow-private', () => {
+  it.each(['mainnet', 'gnosis', 'devnet', './network.json'])('is wrong use with %s', async (network) => {
+    const data = ['--data-dir', join(dir.path, 'private')];
+    for (const command of [
+      ['run', ...data],
+      ['sentry', ...data],
+      ['probe', TARGET],
+    ]) {
+      const { code, stdout, stderr } = await inProcess(...command, '--network', network, '--allow-private', 'true');
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toBe(
+        `valtrack: --allow-private goes with the config.yaml of a network of one's own, not with --network ${network}\n`,
+      );
+    }
+  });
+
+  it('says nothing when it is false', async () => {
+    expect(await inProcess('probe', TARGET, '--allow-private', 'false', '--network', 'mainnet')).toMatchObject({
+      code: 1,
+      stderr: '',
+    });
+  });
+});
+
 describe('--opt-out', () => {
   async function optingOut(list: string) {
     const network = await quietNetwork(dir.path);
