@@ -18,7 +18,7 @@ import { type EmbeddedEventLog, embeddedEventLog } from '../io/event-log/embedde
 import { type NatsEventLog, natsEventLog } from '../io/event-log/nats.ts';
 import { LEASE_MS } from '../io/event-log/nats-lease.ts';
 import { streamMemory } from '../io/event-log/stream-memory.ts';
-import { keepRunning } from '../io/keep-running.ts';
+import { type KeptPart, keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
 import { openSentryDatabase } from '../io/sentry-database.ts';
 import type { SqliteDatabase } from '../io/sqlite.ts';
@@ -40,6 +40,8 @@ export interface EventPath {
   forwarded(): number | null;
   /** Whether events get to where they are read. */
   readonly check: Check;
+  /** What is started again when it fails. */
+  readonly parts: readonly KeptPart[];
   /** Errors when publishing has failed for good; never completes. */
   readonly failed$: Observable<never>;
   /**
@@ -58,7 +60,7 @@ type PathOptions = Pick<Options, 'natsUrl' | 'natsReplicas' | 'consumerName' | '
 const PUBLISHED = 'forwarder';
 const CONSUMED = 'consumed';
 const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000 } as const;
-/** While NATS is away, every so many attempts are told; one takes ten seconds. */
+/** While NATS is away, every so many attempts are told; one takes up to ten seconds. */
 const TOLD_ATTEMPTS = 30;
 /** How long to wait at the end for what is on disk to be handed over; the rest is handed over after the next start. */
 const DRAIN_MS = 4_000;
@@ -85,11 +87,14 @@ export async function openEventPath(
   stack.defer(() => spool.close());
   const attempts = attemptsAt('publishing to NATS');
   const limits = { maxBytes: spoolMaxBytes, maxAgeMs: spoolMaxAgeMs };
-  const { gate, watching } = spoolGate({ spool, ...limits, cause: attempts.check, logger });
+  let connected: NatsEventLog | null = null;
+  const cause: Check = async () =>
+    (await attempts.check()) ?? (natsUrl !== undefined && connected === null ? 'no NATS server can be reached' : null);
+  const { gate, watching } = spoolGate({ spool, ...limits, cause, logger });
   stack.defer(() => watching.unsubscribe());
   if (natsUrl === undefined) {
     const drain = once(() => drained(spool, async () => null, AFTER_START.consumer, logger));
-    const idle = { nats: null, forwarded: () => null, check: async () => null, failed$: NEVER };
+    const idle = { nats: null, forwarded: () => null, check: async () => null, parts: [], failed$: NEVER };
     return { spool, gate, database, drain, ...idle };
   }
 
@@ -104,7 +109,6 @@ export async function openEventPath(
     signal: leaving.signal,
   });
   if (!natsMayBeAway) await nats;
-  let connected: NatsEventLog | null = null;
   let forwarded = 0;
   async function startPublishing() {
     const before = forwarded;
@@ -160,7 +164,8 @@ export async function openEventPath(
     nats,
     drain,
     forwarded: () => forwarded,
-    check: async () => publisher.problem() ?? (await attempts.check()),
+    check: async () => publisher.problem() ?? (await cause()),
+    parts: [publisher],
     failed$: publisher.failed$,
   };
 }

@@ -50,6 +50,8 @@ const MAX_PINGS_OUT = 2;
 const FLUSH_TIMEOUT_MS = 2000;
 const RECONNECT_MIN_MS = 250;
 const RECONNECT_MAX_MS = 4_000;
+/** It may be away for hours: told once, then every minute. */
+const TOLD_ATTEMPTS = 15;
 
 export async function natsLink({
   url,
@@ -85,7 +87,8 @@ export async function natsLink({
         );
         if (!waitOnFirstConnect) return throwError(() => unreachable);
         const retryMs = reconnectDelayMs(attempt);
-        logger.warn({ attempt, retryMs }, unreachable.message);
+        if (attempt % TOLD_ATTEMPTS === 1) logger.warn({ attempt, retryMs }, unreachable.message);
+        else logger.debug({ attempt, retryMs }, unreachable.message);
         return signal === undefined ? timer(retryMs) : race(timer(retryMs), aborted(signal));
       },
     }),
