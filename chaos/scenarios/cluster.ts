@@ -38,6 +38,7 @@ async function run({ dir, random, short, say }: ChaosContext): Promise<Outcome> 
   }
   await flow.stop();
   await pipeline.drained(DRAIN_MS);
+  const left = await pipeline.left();
   const verdict = await pipeline.finish();
   await pipeline.close();
   await nats.dispose();
@@ -46,7 +47,7 @@ async function run({ dir, random, short, say }: ChaosContext): Promise<Outcome> 
   if (replicas !== REPLICAS) problems.push(`the stream has ${replicas} replicas`);
   return {
     did: `leader killed ${kills} times`,
-    figures: { ...verdict.figures, replicas, 'longest pause ms': pauseMs },
+    figures: { ...verdict.figures, ...left, replicas, 'longest pause ms': pauseMs },
     problems: [...problems, ...verdict.problems],
   };
 }

@@ -110,10 +110,11 @@ async function onTarget(context: ChaosContext, name: 'consumer' | 'sentry') {
   }
   await targets[name].start();
   await pipeline.drained(WORK_MS);
+  const left = await pipeline.left();
   const verdict = await pipeline.finish();
   await pipeline.close();
   await nats.kill('SIGKILL');
-  return { figures: { ...verdict.figures, ...tally }, problems: [...problems, ...verdict.problems] };
+  return { figures: { ...verdict.figures, ...left, ...tally }, problems: [...problems, ...verdict.problems] };
 }
 
 /** Groups of faults: a group ends when a run has fewer such calls than the fault asks for. */

@@ -72,10 +72,11 @@ async function fillUp(context: ChaosContext, place: Place) {
     if (isSpool) await nats.start();
     await flowUpTo(pipeline, pipeline.ledger.committed.size + CALM_EVENTS);
     await pipeline.drained(RECOVER_MS);
+    const left = await pipeline.left();
     const verdict = await pipeline.finish();
     await pipeline.close();
     await nats.kill('SIGKILL');
-    return { figures: verdict.figures, problems: [...problems, ...verdict.problems] };
+    return { figures: { ...verdict.figures, ...left }, problems: [...problems, ...verdict.problems] };
   } finally {
     for (const mounted of [...others, disk]) mounted.unmount();
   }

@@ -79,6 +79,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   say('no more kills; draining');
   await pipeline.drained(DRAIN_MS);
   say('drained');
+  const left = await pipeline.left();
   const verdict = await pipeline.finish();
   await pipeline.close();
   await nats.kill('SIGKILL');
@@ -87,7 +88,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   const each = victims.map(({ name, kills }) => `${name} ${kills}`).join(', ');
   return {
     did: `kills ${done()} (${each})`,
-    figures: verdict.figures,
+    figures: { ...verdict.figures, ...left },
     problems: [...problems, ...verdict.problems],
   };
 }

@@ -90,6 +90,7 @@ async function disturbed(
   await pause(CALM_MS);
   await flow.stop();
   await pipeline.drained(DRAIN_MS);
+  const left = await pipeline.left();
   const verdict = await pipeline.finish();
   await pipeline.close();
   await Promise.all([sentrySide.close(), consumerSide.close()]);
@@ -98,7 +99,7 @@ async function disturbed(
   const problems = pauseMs > MAX_PAUSE_MS ? [`no event was promised for ${pauseMs} ms`] : [];
   return {
     did,
-    figures: { ...verdict.figures, ...figures, 'longest pause ms': pauseMs },
+    figures: { ...verdict.figures, ...left, ...figures, 'longest pause ms': pauseMs },
     problems: [...problems, ...verdict.problems],
   };
 }

@@ -60,6 +60,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   ]);
   say(`${pipeline.ledger.committed.size} good and ${bad} bad events are under way`);
   await pipeline.drained(DRAIN_MS);
+  const left = await pipeline.left();
 
   const problems: string[] = [];
   if (pipeline.consumer.program().pid !== pid || !pipeline.consumer.program().isRunning()) {
@@ -71,6 +72,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   if (redelivered + unacknowledged + waiting > 0) {
     problems.push(`redelivered ${redelivered}, unacknowledged ${unacknowledged}, waiting ${waiting}`);
   }
+  if (Object.values(left).some((count) => count > 0)) problems.push(`not let go of: ${JSON.stringify(left)}`);
   const verdict = await pipeline.finish(bad);
   const letters = ask<DeadLetter>(
     join(pipeline.consumerDir, 'validator_tracker.sqlite'),
@@ -81,7 +83,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   await nats.kill('SIGKILL');
   return {
     did: `${bad} bad events, ${spooled} of them through the spool, between ${good} good ones`,
-    figures: { ...verdict.figures, 'dead letters': letters.length, redelivered },
+    figures: { ...verdict.figures, ...left, 'dead letters': letters.length, redelivered },
     problems: [...problems, ...verdict.problems],
   };
 }

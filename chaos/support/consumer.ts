@@ -54,6 +54,20 @@ function applied(dataDir: string): number {
   );
 }
 
+/** Those of the event ids whose effect is not committed. */
+export function notApplied(dataDir: string, eventIds: Iterable<string>): string[] {
+  const path = join(dataDir, 'validator_tracker.sqlite');
+  const ranges = Map.groupBy(
+    ask<{ producer: string; first: number; last: number }>(path, 'SELECT producer, first, last FROM applied_ranges'),
+    ({ producer }) => producer,
+  );
+  return [...eventIds].filter((eventId) => {
+    const [producer = '', sequence] = eventId.split(':');
+    const runs = ranges.get(producer) ?? [];
+    return !runs.some(({ first, last }) => first <= Number(sequence) && Number(sequence) <= last);
+  });
+}
+
 /** Events in the spool of a sentry. */
 export function spooled(dataDir: string): number {
   return ask<{ n: number }>(join(dataDir, 'sentry.sqlite'), 'SELECT count(*) AS n FROM event_log_entries')[0]?.n ?? 0;

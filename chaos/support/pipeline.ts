@@ -2,13 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { integerBetween } from '../../src/devnet/random.ts';
 import { compare, unsound, type Verdict } from '../verify/compare.ts';
-import { type ConsumerProcess, consumerProcess, spooled } from './consumer.ts';
+import { type ConsumerProcess, consumerProcess, notApplied, spooled } from './consumer.ts';
 import { eventMaker } from './events.ts';
 import { type Feeder, feeder } from './feeding.ts';
 import { type Ledger, openLedger, writeLedger } from './ledger.ts';
 import { prepareStream, type StreamWatch, watchStream } from './nats.ts';
 import type { ChaosContext } from './scenario.ts';
-import { pause, until } from './waiting.ts';
+import { pause, until, within } from './waiting.ts';
 
 /** A sentry without network, and a consumer; both talk to the NATS of the scenario. */
 export interface Pipeline {
@@ -20,8 +20,10 @@ export interface Pipeline {
   readonly stream: StreamWatch;
   /** Sends events while the sentry runs, until as many as `upTo` says are promised; resolves when `upTo` says `null`. */
   flow(upTo: () => number | null): Promise<void>;
-  /** Resolves when everything sent is promised or refused, nothing is in the spool and nothing in the stream. */
+  /** Resolves when everything that was promised is applied, and nothing more comes. */
   drained(timeoutMs: number): Promise<void>;
+  /** What spool and stream do not let go of, although it has been read. */
+  left(): Promise<Readonly<Record<string, number>>>;
   /** Events in the spool of the sentry. */
   spooled(): number;
   /** Ends both in good order, and compares what is stored with the ledger. */
@@ -51,6 +53,8 @@ export interface PipelineOptions {
 const MAX_UNANSWERED = 400;
 const BURST = 40;
 const STOP_MS = 30_000;
+const QUIET_MS = 1_000;
+const LEFT_MS = 5_000;
 
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { dir, random, natsUrl, ackWaitMs, subjects } = options;
@@ -106,12 +110,23 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       }
     },
     async drained(timeoutMs) {
-      const empty = async () => {
-        const [held, waiting] = [await stream.held(), spooled(sentryDir)];
-        if (held + waiting + feeding.unanswered() === 0) return true;
-        throw new Error(`${feeding.unanswered()} unanswered, ${waiting} in the spool, ${held} in the stream`);
+      const everythingIsApplied = async () => {
+        const missing = notApplied(consumerDir, ledger.committed.values());
+        if (feeding.unanswered() + missing.length === 0) return true;
+        const held = await stream.held().catch(() => '?');
+        throw new Error(
+          `${feeding.unanswered()} unanswered, ${missing.length} promised and not applied such as ${missing[0]}, ` +
+            `${spooled(sentryDir)} in the spool, ${held} in the stream`,
+        );
       };
-      await until('everything is drained', timeoutMs, empty, 100);
+      await until('everything is drained', timeoutMs, everythingIsApplied, 100);
+      // Those in doubt may be on their way.
+      for (let before = -1; before !== consumer.applied(); await pause(QUIET_MS)) before = consumer.applied();
+    },
+    async left() {
+      const isEmpty = async () => (await stream.held()) + spooled(sentryDir) === 0;
+      await within(LEFT_MS, isEmpty, 100);
+      return { 'left in spool': spooled(sentryDir), 'left in NATS': await stream.held() };
     },
     spooled: () => spooled(sentryDir),
     end,
