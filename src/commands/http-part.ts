@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import { startHttp } from '../io/http/server.ts';
-import { keepRunning } from '../io/keep-running.ts';
+import { type KeptPart, keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
 import type { Check } from './health.ts';
 import type { Options } from './options.ts';
@@ -11,6 +11,7 @@ export interface HttpPart {
   /** Errors when the server has failed for good. */
   readonly failed$: Observable<never>;
   readonly check: Check;
+  readonly kept: KeptPart;
 }
 
 /**
@@ -34,5 +35,5 @@ export async function startHttpPart(
   };
   const server = await keepRunning('the HTTP server', start, { logger });
   stack.defer(() => server.stop());
-  return { url, failed$: server.failed$, check: async () => server.problem() };
+  return { url, failed$: server.failed$, check: async () => server.problem(), kept: server };
 }

@@ -42,7 +42,7 @@ async function start(
   // What starts later adds its own.
   const told: Told = {
     checks: [path.check, async () => nats?.problem() ?? null],
-    metrics: { spool: path.spool, strays: faults.strays },
+    metrics: { spool: path.spool, strays: faults.strays, parts: path.parts },
   };
   const { network } = chosen;
   const store = stores ? await startStore(options, chosen, nats ?? path.spool, dataDir, told, stack, logger) : null;
@@ -50,6 +50,7 @@ async function start(
   const crawl = await startCrawl(options, chosen, path, dataDir, crawling, logger);
   told.checks.push(...crawl.checks);
   told.metrics.sentry = crawl.sentry;
+  told.metrics.parts = [...(told.metrics.parts ?? []), ...crawl.sentry.parts];
   const watched: Watched = { network: network.name, startedMs, crawl, store, forwarded: path.forwarded };
   const watching = watch(watched, screen);
   stack.defer(() => watching.unsubscribe());

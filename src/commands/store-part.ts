@@ -1,6 +1,6 @@
 import { concatMap, from, merge, type Observable, throwError } from 'rxjs';
-import { type Consumer, startConsumer } from '../io/consumer.ts';
-import { startGeolocation } from '../io/geo/start.ts';
+import { type Consumer, type ConsumerCounts, startConsumer } from '../io/consumer.ts';
+import { type GeolocationCounts, startGeolocation } from '../io/geo/start.ts';
 import { apiKeysFrom } from '../io/http/api-keys.ts';
 import { createApp } from '../io/http/app.ts';
 import { healthOnly } from '../io/http/health.ts';
@@ -8,6 +8,7 @@ import { pseudonymFrom } from '../io/http/pseudonym.ts';
 import { keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
 import type { MetricSources } from '../io/metrics.ts';
+import { sumConsumerCounts, sumGeolocationCounts } from '../io/sum-counts.ts';
 import { networkFigures } from '../io/tracker/network-figures.ts';
 import { viewReader } from '../io/tracker/view-reader.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
@@ -21,6 +22,8 @@ import { type SummaryView, summaryPeers } from './summary.ts';
 export interface Store {
   /** The consumer as it runs now, or ran last. */
   readonly consumer: Consumer;
+  /** Since the start of the program, over all consumers. */
+  counts(): ConsumerCounts;
   readonly url: string;
   /** What fails at the moment and is being retried. */
   problems(): string[];
@@ -88,6 +91,10 @@ export async function startStore(
   stack.defer(() => chain.close());
   let totals: StoreTotals = { peers: 0, observations: 0, validators: 0, placed: 0, countries: 0 };
 
+  /** Of all consumers so far, and of all that located their peers. */
+  let counts: (() => ConsumerCounts) | null = null;
+  let located: (() => GeolocationCounts) | null = null;
+
   /** The consumer, and the API on its database. */
   async function startPart() {
     const consumer = await startConsumer({
@@ -107,8 +114,10 @@ export async function startStore(
     const { database, summaries } = consumer;
     const { reader } = database;
     const geolocation = startGeolocation({ chain, database, wake$: summaries, logger });
-    metrics.consumer = consumer;
-    metrics.geolocation = geolocation;
+    counts = onTopOf(counts, consumer.counts, sumConsumerCounts);
+    located = onTopOf(located, geolocation.counts, sumGeolocationCounts);
+    metrics.consumer = { counts };
+    metrics.geolocation = { counts: located, problems: geolocation.problems };
     const { fetch } = createApp({
       view: viewReader(reader),
       figures: networkFigures(reader, network),
@@ -132,11 +141,13 @@ export async function startStore(
   const down = healthOnly(checks);
   const http = await startHttpPart(options, (request) => (keeper.current ?? down).fetch(request), stack, logger);
   checks.push(async () => keeper.problem() ?? (keeper.last.consumer.problems().join('; ') || null), http.check);
+  metrics.parts = [...(metrics.parts ?? []), keeper, http.kept];
   logger.info({ url: `${http.url}/validators` }, 'serving');
   return {
     get consumer() {
       return keeper.last.consumer;
     },
+    counts: () => counts?.() ?? keeper.last.consumer.counts(),
     url: http.url,
     problems: () => [...keeper.last.consumer.problems(), ...keeper.last.geolocation.problems()],
     failed$: merge(keeper.failed$, http.failed$),
@@ -157,4 +168,15 @@ export async function startStore(
       return { peers: await summaryPeers(reader), figures };
     },
   };
+}
+
+/** Counts that go on from where those of the part before have ended. */
+function onTopOf<Counts>(
+  before: (() => Counts) | null,
+  since: () => Counts,
+  sum: (before: Counts, since: Counts) => Counts,
+): () => Counts {
+  if (before === null) return since;
+  const ended = before();
+  return () => sum(ended, since());
 }

@@ -27,7 +27,7 @@ export interface Watched {
 }
 
 export async function takeSnapshot({ network, startedMs, crawl, store, forwarded }: Watched): Promise<Snapshot> {
-  const counts = store?.consumer.counts();
+  const counts = store?.counts();
   return {
     network,
     upMs: Date.now() - startedMs,

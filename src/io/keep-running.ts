@@ -24,6 +24,10 @@ export const RESTARTS: RestartPolicy = {
 
 /** A part that somebody sees to. */
 export interface Kept<P> {
+  /** As a sentence begins with it. */
+  readonly name: string;
+  /** How often it has failed and was to be started again. */
+  readonly restarts: number;
   /** The part as it runs now; `null` while it is down. */
   readonly current: P | null;
   /** That, or as it ran last. */
@@ -37,6 +41,9 @@ export interface Kept<P> {
   /** Stops the part for good. Idempotent. */
   stop(): Promise<void>;
 }
+
+/** What is counted of a part. */
+export type KeptPart = Pick<Kept<unknown>, 'name' | 'restarts'>;
 
 export interface KeepOptions {
   readonly logger: Logger;
@@ -60,10 +67,12 @@ export async function keepRunning<P extends Part>(
   let current: P | null = null;
   let last: P | null = null;
   let problem: string | null = null;
+  let restarts = 0;
 
   function become(state: PartState<P>): void {
     if (state.type === 'waiting') {
       const { error, delayMs } = state;
+      restarts++;
       logger.error({ err: error, delayMs }, `${name} has failed and is started again`);
       problem = `${name} has failed and is started again: ${error instanceof Error ? error.message : String(error)}`;
       current = null;
@@ -93,6 +102,10 @@ export async function keepRunning<P extends Part>(
   const first = await firstValueFrom(changes$.pipe(filter((part) => part !== null)));
 
   return {
+    name,
+    get restarts() {
+      return restarts;
+    },
     get last() {
       return last ?? first;
     },

@@ -4,16 +4,19 @@ import type { Depth } from '../streams/flow/merge-bounded.ts';
 import type { SentryStats } from '../streams/sentry.ts';
 import type { ConsumerCounts } from './consumer.ts';
 import type { Geolocation } from './geo/start.ts';
+import type { KeptPart } from './keep-running.ts';
 import type { StageDepths } from './pipeline.ts';
 
 /** What the program counts, read at the moment of a scrape; each source may be missing. */
 export interface MetricSources {
   /** Errors inside network libraries that nobody caught, by library. */
   strays?: ReadonlyMap<string, number>;
+  /** Parts that are started again when they fail. */
+  parts?: readonly KeptPart[];
   sentry?: { stats(): SentryStats; readonly depths: StageDepths };
   consumer?: { counts(): ConsumerCounts };
   geolocation?: Pick<Geolocation, 'counts' | 'problems'>;
-  spool?: { depth(): Promise<Size>; kept(): Size };
+  spool?: { depth(): Promise<Size & { readonly oldestMs: number | null }>; kept(): Size };
 }
 
 interface Size {
@@ -49,10 +52,15 @@ export function createMetrics(sources: MetricSources): Metrics {
     });
   }
 
-  const { sentry, consumer, spool, strays, geolocation } = sources;
+  const { sentry, consumer, spool, strays, parts, geolocation } = sources;
   if (strays !== undefined) {
     gauge('uncaught_network_errors_total', 'Errors in network libraries that nobody caught', ['library'], (set) => {
       for (const [library, count] of strays) set({ library }, count);
+    });
+  }
+  if (parts !== undefined) {
+    gauge('part_restarts_total', 'How often a part has failed and was to be started again', ['part'], (set) => {
+      for (const { name, restarts } of parts) set({ part: name.replace(/^the /, '') }, restarts);
     });
   }
   if (sentry !== undefined) {
@@ -96,6 +104,10 @@ export function createMetrics(sources: MetricSources): Metrics {
       set({}, (await spool.depth()).entries),
     );
     gauge('event_log_bytes', 'Bytes of those events', [], async (set) => set({}, (await spool.depth()).bytes));
+    gauge('event_log_oldest_seconds', 'Age of the oldest of those events; 0 when there is none', [], async (set) => {
+      const { oldestMs } = await spool.depth();
+      set({}, oldestMs === null ? 0 : Math.max(0, Date.now() - oldestMs) / 1_000);
+    });
     gauge('event_log_kept_entries', 'Events on disk that NATS has and that were not read from there', [], (set) =>
       set({}, spool.kept().entries),
     );

@@ -23,7 +23,7 @@ import { startDiscv5 } from './discv5.ts';
 import { useNativeEnrCrypto } from './enr-crypto.ts';
 import { freeUdpPort } from './free-port.ts';
 import { loadIdentity } from './identity.ts';
-import { keepRunning } from './keep-running.ts';
+import { type KeptPart, keepRunning } from './keep-running.ts';
 import { type Host, startHost } from './libp2p/host.ts';
 import type { Logger } from './logger.ts';
 import { bindToNetwork } from './network-binding.ts';
@@ -71,6 +71,8 @@ export interface SentryProgram {
   readonly enr: string;
   readonly addresses: readonly string[];
   stats(): SentryStats;
+  /** What is started again when it fails. */
+  readonly parts: readonly KeptPart[];
   /** Parts that have failed and are started again; empty when all is well. */
   problems(): string[];
   /** Ends the crawl, hangs up, and writes what is known about the peers to disk. */
@@ -200,11 +202,13 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     .subscribe();
   started.defer(() => saving.unsubscribe());
 
-  const parts = started.move();
+  const parts = [host, discovery, crawl];
+  const running = started.move();
   return {
     happenings$: happenings.asObservable(),
     failed$: merge(host.failed$, discovery.failed$, crawl.failed$),
-    problems: () => [host, discovery, crawl].map((part) => part.problem()).filter((problem) => problem !== null),
+    parts,
+    problems: () => parts.map((part) => part.problem()).filter((problem) => problem !== null),
     get depths() {
       return crawl.last.depths;
     },
@@ -215,7 +219,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     addresses,
     stats: () => crawl.last.stats(),
     stop: async () => {
-      await parts.disposeAsync();
+      await running.disposeAsync();
       happenings.complete();
     },
   };

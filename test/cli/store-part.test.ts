@@ -52,6 +52,11 @@ const observe = (count: number) =>
     entry(`test:${count}`, wireObservation({ id: 'peer', event_id: `test:${count}`, timestamp: count + 1 })),
   ]);
 
+async function metrics(name: string): Promise<string[]> {
+  const page = await (await fetch(`${store.url}/metrics`)).text();
+  return page.split('\n').filter((line) => line.startsWith(`valtrack_${name}`));
+}
+
 async function observations(): Promise<number> {
   const peers = (await (await fetch(`${store.url}/validators`)).json()) as { num_observations: number }[];
   return peers[0]?.num_observations ?? 0;
@@ -78,6 +83,17 @@ it('a consumer that has lost its event log is started again, while the server sa
   await vi.waitFor(async () => expect(await readyz()).toEqual({ status: 200, reasons: [] }));
   await vi.waitFor(async () => expect(await observations()).toBe(2));
   expect(said).toContain('the consumer runs again');
+  // Over both consumers: one event each, and the first one's again.
+  expect(store.counts()).toMatchObject({ deliveries: 3, applied: 2, duplicates: 1 });
+  expect(await metrics('events_total')).toEqual([
+    'valtrack_events_total{outcome="applied"} 2',
+    'valtrack_events_total{outcome="duplicate"} 1',
+    'valtrack_events_total{outcome="malformed"} 0',
+  ]);
+  expect(await metrics('part_restarts_total')).toEqual([
+    'valtrack_part_restarts_total{part="consumer"} 1',
+    'valtrack_part_restarts_total{part="HTTP server"} 0',
+  ]);
 });
 
 it('a server that no longer listens is started again on the same port, while the consumer goes on', async () => {
@@ -89,4 +105,5 @@ it('a server that no longer listens is started again on the same port, while the
   await vi.waitFor(async () => expect(await observations()).toBe(1));
   expect(store.consumer).toBe(consumer);
   expect(said).toContain('the HTTP server runs again');
+  expect(await metrics('part_restarts_total')).toContain('valtrack_part_restarts_total{part="HTTP server"} 1');
 });

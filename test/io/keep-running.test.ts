@@ -31,12 +31,14 @@ describe('keepRunning', () => {
     const kept = await keep();
     const seen = firstValueFrom(kept.current$.pipe(take(3), toArray()));
     expect([kept.current?.index, kept.problem()]).toEqual([1, null]);
+    expect([kept.name, kept.restarts]).toEqual(['the part', 0]);
     fail('no luck');
     await time.advance(RESTARTS.minDelayMs - 1);
     expect(kept.current).toBe(null);
     expect(kept.problem()).toBe('the part has failed and is started again: no luck');
     await time.advance(1);
     expect([kept.current?.index, kept.problem()]).toEqual([2, null]);
+    expect(kept.restarts).toBe(1);
     expect((await seen).map((part) => part?.index)).toEqual([1, undefined, 2]);
     await kept.stop();
     await kept.stop();
@@ -54,6 +56,7 @@ describe('keepRunning', () => {
     }
     expect(kept.current?.index).toBe(5);
     fail('enough');
+    expect(kept.restarts).toBe(4);
     await expect(end).resolves.toMatchObject({
       error: new PartFailedError('the part failed 5 times within 10 minutes, the last time with: enough'),
     });
