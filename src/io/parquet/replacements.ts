@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { exists } from '../disk-steps.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 import { type FileSteps, fileSteps, readRows, rowCount } from './file-steps.ts';
@@ -49,6 +50,8 @@ interface ReplacementRow {
 
 /** Not the prefix of files on their way from the staging table: either may be at work while the other recovers. */
 const HIDDEN_PREFIX = '.merge-';
+
+const ROWS_A_TURN = 200;
 
 export function parquetReplacements({ directory, database, steps = fileSteps }: ReplacementsOptions): Replacements {
   const removeOld = async (folder: string, names: readonly string[]) => {
@@ -125,7 +128,8 @@ async function* rowsOf(
   for (const { path } of files) {
     for await (const row of readRows(path)) {
       signal.throwIfAborted();
-      counted.rows++;
+      // Nothing hurries here: whatever else there is to do has its turn.
+      if (counted.rows++ % ROWS_A_TURN === 0) await setImmediate();
       yield isAnonymous ? withoutAddresses(row) : row;
     }
   }

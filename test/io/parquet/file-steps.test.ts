@@ -30,7 +30,7 @@ async function idsOf(path: string): Promise<unknown[]> {
 }
 
 describe('writing a file', () => {
-  it.each([0, 1, 4_999, 5_000, 12_345])('of %i rows and reading it gives the rows in their order', async (count) => {
+  it.each([0, 1, 1_999, 2_000, 5_001])('of %i rows and reading it gives the rows in their order', async (count) => {
     const path = join(folder.path, 'x');
     await fileSteps.write(path, 'discovery_events', rows(count));
     expect(await rowCount(path)).toBe(count);
