@@ -27,6 +27,8 @@ export interface NatsTopology {
   readonly incarnation: string;
   /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
   ensure(): Promise<StreamState>;
+  /** Remembers which durables there are besides: should the stream be lost, they are made anew with it. */
+  learn(): Promise<void>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
 }
@@ -54,6 +56,10 @@ export async function natsTopology(
   let id = '';
   let incarnation = '';
   let saidReplicas = false;
+  /** Durables of other consumers. */
+  let others: readonly string[] = [];
+  /** The stream that has them. */
+  let othersId = '';
   let lastChange: Promise<unknown> = Promise.resolve();
 
   async function ensureStream(): Promise<StreamInfo> {
@@ -62,6 +68,10 @@ export async function natsTopology(
     tellReplicas(info.config);
     const current = `nats:${STREAM_NAME}:${info.created}`;
     if (id !== '' && current !== id) logger.warn({ was: id, now: current }, 'the NATS stream is another one now');
+    if (current !== othersId) {
+      for (const durable of others) await ensureConsumer(durable, undefined);
+      othersId = current;
+    }
     id = current;
     return info;
   }
@@ -133,6 +143,14 @@ export async function natsTopology(
     };
   }
 
+  async function learn(): Promise<void> {
+    const listed = await jsm.consumers.list(STREAM_NAME).next();
+    others = listed.flatMap(({ config }) => {
+      const name = config.durable_name;
+      return name === undefined || durables.includes(name) || wrongWithConsumer(config) !== null ? [] : [name];
+    });
+  }
+
   await inTurn(ensureAll);
   return {
     get id() {
@@ -142,6 +160,7 @@ export async function natsTopology(
       return incarnation;
     },
     ensure: () => inTurn(ensureAll),
+    learn: () => inTurn(learn),
     ensureDurable: (durable, maxAckPending) =>
       inTurn(async () => {
         await ensureStream();

@@ -171,7 +171,9 @@ export async function natsEventLog({
     },
     async state() {
       await link.connected(appendTimeoutMs);
-      return topology.ensure();
+      const state = await topology.ensure();
+      await topology.learn();
+      return state;
     },
     deliveries(options) {
       const context = { link, topology, logger, unacked: unacked(options.durable) };

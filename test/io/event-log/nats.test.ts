@@ -301,6 +301,31 @@ describe('when somebody removes things under it', () => {
     expect(idsOf(got.received)).toEqual(idsOf(entries(1, 2)));
   });
 
+  it('makes the durables of others anew with the stream, so that their consumers miss nothing', async () => {
+    const log = await natsEventLog({
+      url: server.url,
+      logger: createLogger({ level: 'silent', format: 'json' }),
+      durables: ['a'],
+    });
+    cleanUp.push(() => log.close());
+    const second = await openLog({ durables: ['b'] });
+    await second.close();
+    await log.state();
+    const { jsm } = await other();
+    await jsm.streams.delete('EVENTS');
+    // Whoever comes first makes the stream, and knows nothing of the others.
+    await addGoStream(jsm);
+    const { incarnation } = await log.state();
+    await log.publish(entries(0, 3), incarnation);
+    expect((await jsm.consumers.info('EVENTS', 'b')).num_pending).toBe(3);
+    // Whoever removes one of them by hand means it.
+    await jsm.consumers.delete('EVENTS', 'b');
+    await log.state();
+    await jsm.streams.delete('EVENTS');
+    await log.state();
+    expect((await jsm.consumers.list('EVENTS').next()).map(({ name }) => name)).toEqual(['a']);
+  });
+
   it('makes the durable anew', async () => {
     const log = await openLog();
     const got = collect(log, 'a');
