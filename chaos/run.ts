@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,16 +62,16 @@ const chosen = SCENARIOS.filter(({ name, onlyWhenNamed }) =>
   positionals.length === 0 ? onlyWhenNamed !== true : positionals.includes(name),
 );
 
+const beganMs = performance.now();
+const root = await mkdtemp(join(tmpdir(), 'valtrack-chaos-'));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     process.stderr.write(`chaos: ${signal}, ending all processes\n`);
-    // Everything that was started is killed on the way out.
+    // Whatever was started is killed, and unmounted, on the way out; nobody writes into the folder after that.
+    process.once('exit', () => rmSync(root, { recursive: true, force: true, maxRetries: 3 }));
     process.exit(130);
   });
 }
-
-const beganMs = performance.now();
-const root = await mkdtemp(join(tmpdir(), 'valtrack-chaos-'));
 const reports: Report[] = [];
 process.stderr.write(`chaos: seed ${seed}${values.short ? ', short form' : ''}\n`);
 const waiting = [...chosen];
