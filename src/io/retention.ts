@@ -60,7 +60,7 @@ export interface Retention {
 
 const EVERY_MS = 3_600_000;
 const ROWS_A_STEP = 500;
-const RETRY = { minDelayMs: 10_000, maxDelayMs: EVERY_MS };
+const RETRY = { minDelayMs: 10_000, maxDelayMs: 600_000 };
 
 /** Removes what is older than it may be. Every step is whole by itself, so that it may be interrupted anywhere. */
 export function retention(options: RetentionOptions): Retention {

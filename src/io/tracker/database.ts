@@ -22,6 +22,8 @@ export async function openTracker(dataDir: string, tell: Tell = () => {}): Promi
   const path = join(dataDir, TRACKER_FILE);
   const writer = await openSqlite(path, { migrations: TRACKER_MIGRATIONS, synchronous: 'FULL', tell });
   try {
+    // What is forgotten is overwritten where the page is written anyway.
+    await writer.exec('PRAGMA secure_delete = FAST');
     const reader = await openSqlite(path, { readOnly: true, isChecked: true });
     return {
       writer,

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MetadataReceivedEvent } from '../../../src/consensus/events.ts';
 import { observe, type PeerView } from '../../../src/consensus/peer-view.ts';
@@ -7,6 +9,7 @@ import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/datab
 import { MAX_DEAD_LETTERS, writeDeadLetters } from '../../../src/io/tracker/dead-letters.ts';
 import { forgetAddresses, forgetDeadLetters, forgetEventIds } from '../../../src/io/tracker/forgetting.ts';
 import { sqliteLocationStore } from '../../../src/io/tracker/locations.ts';
+import { TRACKER_FILE } from '../../../src/io/tracker/schema.ts';
 import { sqliteViewStore } from '../../../src/io/tracker/view-store.ts';
 import type { DeadLetter, ViewStore } from '../../../src/streams/ports/view-store.ts';
 import { diskFaults, everyFault, NO_FAULT } from '../../support/disk-faults.ts';
@@ -86,6 +89,19 @@ describe('forgetting addresses', () => {
     expect(await peer('old')).toEqual({ ...before, ...GONE, latitude: 46.9, longitude: 7.4 });
     expect(await tracker.reader.all('SELECT * FROM locations')).toEqual([]);
     expect(await forgetAddresses(tracker.writer, 1_001, 10)).toBe(0);
+  });
+
+  it('leaves nothing of them in the file', async () => {
+    const enr = 'enr:-a-record-that-nothing-else-looks-like';
+    await apply({ id: 'old', event_id: 'run:0', enr, multiaddr: '/ip4/203.0.113.77/tcp/9' }, 1_000);
+    await tracker.writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    const holds = async (text: string) => (await readFile(join(folder.path, TRACKER_FILE))).includes(text);
+    expect(await holds(enr)).toBe(true);
+    // Its rows go their way to Parquet, as they do within minutes.
+    await tracker.writer.exec('DELETE FROM parquet_staging');
+    await forgetAddresses(tracker.writer, 2_000, 10);
+    await tracker.writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    expect([await holds(enr), await holds('203.0.113.77')]).toEqual([false, false]);
   });
 
   it('goes by when something was last stored of a peer, not by when it was seen', async () => {
