@@ -1,4 +1,3 @@
-import TinyQueue from 'tinyqueue';
 import type { NetworkClock } from '../consensus/clock.ts';
 import { type Actor, createActor } from './actor.ts';
 import {
@@ -11,14 +10,16 @@ import {
   type PeerState,
   peerTransition,
 } from './peer.ts';
+import { createPeerQueue } from './peer-queue.ts';
 import { visitTimeMs } from './schedule.ts';
+import { dispensability, KEEP_OBSERVED_MS } from './worth.ts';
 
 /**
  * All peers, and which of them is due next. It is the pipeline's buffer: discovered peers wait here as plain records,
  * and only a peer in flight has a live actor.
  */
 export interface Registry {
-  /** Delivers a message to a peer, which is made when unknown (unless the registry is full). */
+  /** Delivers a message to a peer, which is made when unknown. In a full registry it takes the place of the least. */
   send(peerId: string, message: PeerMessage): void;
   /** Whether a record would be news: of an unknown peer that there is room for, or newer than what is known. */
   wants(peerId: string, enrSequence: bigint): boolean;
@@ -46,13 +47,15 @@ export interface RegistryCounts {
   readonly known: number;
   readonly due: number;
   readonly phases: Readonly<Record<PeerPhase['name'], number>>;
-  /** Peers turned away because the registry was full. */
+  /** Peers turned away because the registry was full, and nobody in it could go. */
   readonly refused: number;
+  /** Peers that had to go because the registry was full. */
+  readonly evicted: number;
 }
 
 export interface RegistryOptions {
   readonly clock: NetworkClock;
-  /** Peers beyond this many are not taken in. */
+  /** No more are kept than this. */
   readonly maxPeers: number;
   /** Carries out what peers ask for; `forget` is dealt with inside. */
   readonly perform: (effect: PeerEffect, peer: PeerState) => void;
@@ -62,26 +65,20 @@ export interface RegistryOptions {
   readonly restored?: Iterable<PeerState>;
 }
 
-interface QueueEntry {
-  readonly peerId: string;
-  readonly dueMs: number;
-}
-
-/** Stale queue entries are swept out when there are more than this many a peer. */
-const MAX_ENTRIES_PER_PEER = 4;
-const MIN_ENTRIES_TO_SWEEP = 1_024;
-
-const byDueTime = (a: QueueEntry, b: QueueEntry) => (a.dueMs === b.dueMs ? 0 : a.dueMs < b.dueMs ? -1 : 1);
-
 export function createRegistry({ clock, maxPeers, perform, onWake, restored = [] }: RegistryOptions): Registry {
   const records = new Map<string, PeerState>();
   const live = new Map<string, Actor<PeerState, PeerMessage>>();
   const changed = new Set<string>();
   const forgotten = new Set<string>();
-  /** Entries that no longer match their peer's due time are stale and skipped. */
-  let queue = new TinyQueue<QueueEntry>([], byDueTime);
+  const waiting = createPeerQueue(records, (peer) => {
+    const dueMs = dueAtMs(peer);
+    return dueMs === Number.POSITIVE_INFINITY ? null : [dueMs];
+  });
+  const dispensable = createPeerQueue(records, dispensability);
+  const keepObservedEpochs = KEEP_OBSERVED_MS / clock.epochMs;
   let currentEpoch = Number.NEGATIVE_INFINITY;
   let refused = 0;
+  let evicted = 0;
 
   for (const peer of restored) {
     if (records.size < maxPeers) store(resumed(peer));
@@ -93,19 +90,32 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
     records.set(peer.peerId, peer);
     forgotten.delete(peer.peerId);
     if (before === undefined || !onlyRescheduled(before, peer)) changed.add(peer.peerId);
-    const dueMs = dueAtMs(peer);
-    if (dueMs === Number.POSITIVE_INFINITY || (before !== undefined && dueAtMs(before) === dueMs)) return;
-    queue.push({ peerId: peer.peerId, dueMs });
-    if (queue.length > MIN_ENTRIES_TO_SWEEP + MAX_ENTRIES_PER_PEER * records.size) sweep();
-    onWake();
+    dispensable.noted(before, peer);
+    if (waiting.noted(before, peer)) onWake();
   }
 
-  function sweep(): void {
-    const entries = [...records.values()].map((peer) => ({ peerId: peer.peerId, dueMs: dueAtMs(peer) }));
-    queue = new TinyQueue(
-      entries.filter(({ dueMs }) => dueMs !== Number.POSITIVE_INFINITY),
-      byDueTime,
-    );
+  /** The peer that would go for a newcomer. */
+  function least(): PeerState | undefined {
+    const peer = dispensable.first();
+    if (peer === undefined || live.has(peer.peerId)) return undefined;
+    // If the first was observed of late, so were all.
+    const wasObserved = peer.lastObservedEpoch >= 0;
+    return wasObserved && currentEpoch - 1 - peer.lastObservedEpoch < keepObservedEpochs ? undefined : peer;
+  }
+
+  function makeRoom(): boolean {
+    if (records.size < maxPeers) return true;
+    const peer = least();
+    if (peer === undefined) return false;
+    drop(peer.peerId);
+    evicted++;
+    return true;
+  }
+
+  function drop(peerId: string): void {
+    records.delete(peerId);
+    changed.delete(peerId);
+    forgotten.add(peerId);
   }
 
   function send(peerId: string, message: PeerMessage): void {
@@ -117,7 +127,7 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
     }
     const known = records.get(peerId);
     if (known === undefined && message.type !== 'discovered' && message.type !== 'inbound') return;
-    if (known === undefined && records.size >= maxPeers) {
+    if (known === undefined && !makeRoom()) {
       refused++;
       if (message.type === 'inbound') perform({ type: 'decline' }, newPeer(peerId, message.nowMs));
       return;
@@ -152,18 +162,12 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
       perform(effect, peer);
       return;
     }
-    records.delete(peer.peerId);
-    changed.delete(peer.peerId);
-    forgotten.add(peer.peerId);
+    drop(peer.peerId);
   }
 
-  function dropStale(): QueueEntry | undefined {
-    for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
-      const peer = records.get(head.peerId);
-      if (peer !== undefined && dueAtMs(peer) === head.dueMs) return head;
-      queue.pop();
-    }
-    return undefined;
+  function nextDueMs(): number {
+    const next = waiting.first();
+    return next === undefined ? Number.POSITIVE_INFINITY : dueAtMs(next);
   }
 
   return {
@@ -171,7 +175,7 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
     wants(peerId, enrSequence) {
       const known = records.get(peerId);
       if (known !== undefined) return known.enr === null || enrSequence > known.enrSequence;
-      if (records.size < maxPeers) return true;
+      if (records.size < maxPeers || least() !== undefined) return true;
       refused++;
       return false;
     },
@@ -183,14 +187,13 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
       }
     },
     takeDue(nowMs) {
-      const head = dropStale();
-      if (head === undefined || head.dueMs > nowMs) return null;
-      queue.pop();
-      send(head.peerId, { type: 'due' });
-      const peer = records.get(head.peerId);
+      const next = waiting.first();
+      if (next === undefined || dueAtMs(next) > nowMs) return null;
+      send(next.peerId, { type: 'due' });
+      const peer = records.get(next.peerId);
       return peer?.phase.name === 'dialing' ? peer : null;
     },
-    nextDueMs: () => dropStale()?.dueMs ?? Number.POSITIVE_INFINITY,
+    nextDueMs,
     get: (peerId) => records.get(peerId),
     takeChanges() {
       const taken = { changed: [...changed].flatMap((peerId) => records.get(peerId) ?? []), forgotten: [...forgotten] };
@@ -209,7 +212,7 @@ export function createRegistry({ clock, maxPeers, perform, onWake, restored = []
         phases[peer.phase.name]++;
         if (dueAtMs(peer) <= nowMs) due++;
       }
-      return { known: records.size, due, phases, refused };
+      return { known: records.size, due, phases, refused, evicted };
     },
     records: () => records.values(),
   };

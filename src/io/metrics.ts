@@ -71,6 +71,11 @@ export function createMetrics(sources: MetricSources): Metrics {
     gauge('peers_due', 'Peers whose time has come and that wait for a slot', [], (set) =>
       set({}, sentry.stats().peers.due),
     );
+    gauge('peers_over_limit_total', 'What became of peers when no more could be kept', ['outcome'], (set) => {
+      const { refused, evicted } = sentry.stats().peers;
+      set({ outcome: 'refused' }, refused);
+      set({ outcome: 'evicted' }, evicted);
+    });
     gauge('visits_in_flight', 'Visits in flight over all stages', [], (set) => set({}, sentry.stats().inFlight));
     gauge('observations_total', 'Observations made since the start', [], (set) => set({}, sentry.stats().observed));
     gauge('observed_this_epoch', 'Distinct peers observed since the epoch began', [], (set) =>

@@ -225,6 +225,7 @@ describe('createRegistry', () => {
       known: 4,
       due: 2,
       refused: 0,
+      evicted: 0,
       phases: { known: 2, dialing: 0, handshaking: 1, probing: 0, resting: 0, 'backing-off': 1, forgotten: 0 },
     });
     expect([...registry.records()].map(({ peerId }) => peerId).sort()).toEqual(['a', 'b', 'c', 'd']);
