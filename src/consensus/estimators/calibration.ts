@@ -29,6 +29,8 @@ export interface CalibratedWindow {
 
 /** Fewer expected sightings than this, and the ratio of a single node says nothing. */
 const MIN_EXPECTED_SIGHTINGS = 5;
+/** With fewer nodes that tell, one or two with compounding validators would decide what most of them say. */
+const MIN_TELLING_NODES = 5;
 
 /**
  * Judges the windows by nodes whose custody count pins their stake (9 to 127 groups, not 64, not Nimbus): with one validator for each
@@ -59,8 +61,9 @@ function calibrate(
   slotsPerEpoch: number,
 ): CalibratedWindow[] {
   const pinned = peers.flatMap(pinnedNode);
-  const ratio = median(pinned.filter(tells).map(({ validators, estimate }) => (estimate.validators ?? 0) / validators));
-  if (ratio === null) return [];
+  const telling = pinned.filter(tells);
+  const ratio = median(telling.map(({ validators, estimate }) => (estimate.validators ?? 0) / validators));
+  if (ratio === null || telling.length < MIN_TELLING_NODES) return [];
   const kept = pinned.filter(({ validators, estimate: { low, high } }) => {
     const expected = ratio * validators;
     return low <= expected && expected <= (high ?? Number.POSITIVE_INFINITY);

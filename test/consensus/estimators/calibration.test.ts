@@ -73,6 +73,14 @@ describe('calibrateWindows', () => {
     expect(Math.abs((window?.calibratedSlots ?? 0) / 17.5 - 1)).toBeLessThan(0.08);
   });
 
+  it('says nothing by so few nodes that a compounding one decides', () => {
+    const compounding = watched({ client: 'Lighthouse', validators: 14, custodyGroupCount: 95, seed: 8 });
+    const small = many('Lighthouse', 3, { validators: 10 });
+    expect(calibrateWindows([compounding, ...small], 32)).toEqual([]);
+    expect(calibrateWindows(many('Prysm', 4), 32)).toEqual([]);
+    expect(calibrateWindows(many('Prysm', 5), 32)).toHaveLength(1);
+  });
+
   it('rests on nothing but pinned stakes', () => {
     const without = (custodyGroupCount: number | null) => ({
       ...watched({ client: 'Teku', validators: 50, seed: 3 }),
