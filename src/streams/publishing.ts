@@ -1,5 +1,4 @@
 import {
-  concatMap,
   defer,
   exhaustMap,
   filter,
@@ -16,7 +15,6 @@ import {
   takeUntil,
   tap,
   throwError,
-  timer,
 } from 'rxjs';
 import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
 import { forward } from './forwarder.ts';
@@ -37,6 +35,11 @@ export interface PublishingOptions {
   readonly batchMs: number;
   /** How often the stream is asked what has been read, while something waits for that. */
   readonly pollMs: number;
+  /**
+   * What the stream has confirmed so shortly before the connection was lost is published again: a server that is being
+   * stopped forgets at once what comes after its readers have been taken away, and confirms it all the same.
+   */
+  readonly settleMs: number;
   readonly scheduler: SchedulerLike;
   readonly onFailure: RetryForeverOptions['onFailure'];
   /** Told each time the stream has taken or told something. */
@@ -46,8 +49,14 @@ export interface PublishingOptions {
 }
 
 export interface StreamMemory {
-  load(): Promise<string | null>;
-  save(incarnation: string): Promise<void>;
+  load(): Promise<Remembered | null>;
+  save(remembered: Remembered): Promise<void>;
+}
+
+export interface Remembered {
+  readonly incarnation: string;
+  /** The position of the spool up to which the stream surely has everything. */
+  readonly settled: number;
 }
 
 export interface PublishingProgress {
@@ -57,109 +66,119 @@ export interface PublishingProgress {
 
 /**
  * Publishes what waits in the spool, and lets go of it there once it has been read from the stream by everybody. A
- * stream that was made anew, under way or while this program was away, gets everything again that was not known to be
- * read; readers know the event ids.
+ * stream that was made anew or started again, under way or while this program was away, gets everything again that was not
+ * known to be read; readers know the event ids.
  *
  * Emits after each batch. Completes when the spool is closed and the batch in hand is taken; errors only when the spool does.
  */
 export function publishing(options: PublishingOptions): Observable<PublishingProgress> {
-  const { spool, stream, published, consumed, memory, pollMs, scheduler, onFailure, onSuccess, onChanged } = options;
+  const { spool, stream, published, consumed, memory, pollMs, settleMs, scheduler } = options;
+  const { onFailure, onSuccess, onChanged } = options;
   let count = 0;
   /** The highest sequence given out by the stream as it is now. */
   let highest = 0;
   /** Whether it has come back with less than that, as from an older copy of its files. */
   let hasLost = false;
+  /** Up to here entries may have been published before, under their own ids. */
+  let attempted: number | null = null;
 
-  async function look(): Promise<Sight> {
+  /** Goes back to where nothing is lost: further if the stream is not the one of before. */
+  async function begin(): Promise<Session> {
     const state = await stream.state();
     onSuccess();
-    return { state, before: await memory.load() };
-  }
-
-  const isAnother = ({ state, before }: Sight) => before !== state.incarnation || hasLost;
-
-  /** A stream that has lost messages still knows their ids, and would not take them again at once. */
-  function waitMs(sight: Sight): number {
-    const { state, before } = sight;
-    const isSameStream = before?.split(' ')[0] === state.id;
-    return isSameStream && isAnother(sight) ? state.rememberIdsMs + FORGET_MARGIN_MS : 0;
-  }
-
-  /** Goes back to where nothing is lost if the stream is not the one of before. */
-  async function settle(sight: Sight): Promise<StreamState> {
-    const { state, before } = sight;
-    if (isAnother(sight)) {
-      const [from, to] = [spool.cursor(consumed), spool.cursor(published)];
-      if (from < to) await spool.rewind(published, from);
-      await memory.save(state.incarnation);
-      if (from < to && before !== null) onChanged({ from, to });
-    }
+    const before = await memory.load();
+    const isAnother = before?.incarnation !== state.incarnation || hasLost;
+    const [read, to] = [spool.cursor(consumed), spool.cursor(published)];
+    const settled = isAnother ? read : Math.min(to, Math.max(read, before.settled));
+    if (settled < to) await spool.rewind(published, settled);
+    await memory.save({ incarnation: state.incarnation, settled });
+    if (isAnother && settled < to && before !== null) onChanged({ from: settled, to });
+    // An earlier run may have got a little further than it could note.
+    attempted = Math.max(attempted ?? to + 2 * options.batchSize, to);
     highest = state.lastSequence;
     hasLost = false;
-    return state;
+    return { state, settled };
   }
 
-  function session({ incarnation, lastSequence }: StreamState): Observable<PublishingProgress> {
+  function session({ state: { session: name, incarnation, lastSequence }, settled }: Session) {
     const marks = createReadMarks();
     // Which sequences were given out in an earlier session is forgotten, but none was beyond this one.
-    if (spool.cursor(consumed) < spool.cursor(published)) marks.add(spool.cursor(published), lastSequence);
-    const done$ = new Subject<void>();
+    if (spool.cursor(consumed) < settled) marks.add(settled, lastSequence);
+    let unsettled: Mark[] = [];
     let behind = 0;
+    const done$ = new Subject<void>();
 
     async function append(batch: readonly Delivery[]): Promise<void> {
-      const sequence = await stream.publish(batch, incarnation);
+      const first = batch[0]?.position ?? 0;
+      const last = batch.at(-1)?.position ?? 0;
+      const isRepeated = first <= (attempted ?? 0);
+      attempted = Math.max(attempted ?? 0, last);
+      const sequence = await stream.publish(batch, { session: name, isRepeated });
       onSuccess();
       highest = Math.max(highest, sequence);
-      marks.add(batch.at(-1)?.position ?? 0, sequence);
+      unsettled.push({ position: last, sequence, atMs: scheduler.now() });
       count += batch.length;
     }
 
-    async function lookOn(): Promise<void> {
+    async function look(): Promise<void> {
       // What is published meanwhile may be missing in the answer.
-      const expected = highest;
+      const [expected, askedMs] = [highest, scheduler.now()];
       const state = await stream.state();
       onSuccess();
-      if (state.incarnation !== incarnation) throw new StreamChangedError(`the stream is ${state.incarnation} now`);
+      if (state.session !== name) throw new StreamChangedError(`it is ${state.session} now, no longer ${name}`);
       behind = state.lastSequence < expected ? behind + 1 : 0;
       if (behind >= BEHIND_LOOKS) {
         hasLost = true;
         throw new StreamChangedError('the stream has lost its last messages');
       }
+      await settleBefore(askedMs - settleMs);
       const position = marks.readBefore(state.firstSequence);
       if (position > 0) spool.advance(consumed, position);
     }
 
+    async function settleBefore(ms: number): Promise<void> {
+      const ripe = unsettled.filter(({ atMs }) => atMs <= ms);
+      const last = ripe.at(-1);
+      if (last === undefined) return;
+      await memory.save({ incarnation, settled: last.position });
+      for (const { position, sequence } of ripe) marks.add(position, sequence);
+      unsettled = unsettled.filter(({ atMs }) => atMs > ms);
+    }
+
     const published$ = forward({ ...options, from: spool, to: { append }, durable: published, unless: isChange }).pipe(
-      map(() => ({ published: count })),
+      map((): PublishingProgress => ({ published: count })),
       tap({ complete: () => done$.next() }),
     );
     const looking$ = interval(pollMs, scheduler).pipe(
-      filter(() => marks.waiting > 0),
-      exhaustMap(() => defer(lookOn).pipe(retryForever({ ...RETRY, scheduler, onFailure, unless: isChange }))),
+      filter(() => marks.waiting + unsettled.length > 0),
+      exhaustMap(() => defer(look).pipe(retryForever({ ...RETRY, scheduler, onFailure, unless: isChange }))),
       ignoreElements(),
       takeUntil(done$),
     );
     return merge(looking$, published$);
   }
 
-  return defer(look).pipe(
-    concatMap((sight) => timer(waitMs(sight), scheduler).pipe(concatMap(() => settle(sight)))),
+  return defer(begin).pipe(
     retryForever({ ...RETRY, scheduler, onFailure }),
     switchMap(session),
     retry({ delay: (error: unknown) => (isChange(error) ? of(null) : throwError(() => error)) }),
   );
 }
 
-interface Sight {
+interface Session {
   readonly state: StreamState;
-  /** The incarnation that was published to before; `null` at the very first time. */
-  readonly before: string | null;
+  /** Up to here the stream is known to have kept what it has confirmed. */
+  readonly settled: number;
+}
+
+interface Mark {
+  readonly position: number;
+  readonly sequence: number;
+  readonly atMs: number;
 }
 
 /** A cluster's new leader may not know of all messages yet. */
 const BEHIND_LOOKS = 3;
-/** The server forgets by a timer of its own. */
-const FORGET_MARGIN_MS = 1_000;
 const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
 
 function isChange(error: unknown): boolean {

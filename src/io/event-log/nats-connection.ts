@@ -27,6 +27,8 @@ export interface NatsLink {
   /** Whether the connection is up, now and at each change; errors when it is given up for good. */
   readonly connected$: Observable<boolean>;
   isConnected(): boolean;
+  /** How often the connection was lost. */
+  losses(): number;
   /** Waits for the connection, at most `timeoutMs`; rejects with an EventLogUnreachableError. */
   connected(timeoutMs: number): Promise<void>;
   /** Sends what is buffered if the server is there, and ends. */
@@ -63,6 +65,7 @@ export async function natsLink({
   const { servers: hosts, tls, ...login } = parseNatsUrl(url);
   const servers = hosts.join(', ');
   let attempts = 0;
+  let losses = 0;
 
   const first$ = defer(() =>
     connect({
@@ -99,6 +102,7 @@ export async function natsLink({
   const state$ = new BehaviorSubject(true);
   const watching = from(connection.status()).subscribe(({ type, data }) => {
     if (type === Events.Disconnect) {
+      losses += 1;
       logger.warn({ server: data }, 'connection to NATS lost');
       state$.next(false);
     } else if (type === Events.Reconnect) {
@@ -142,6 +146,7 @@ export async function natsLink({
     connection,
     servers,
     connected$: state$.asObservable(),
+    losses: () => losses,
     isConnected: () => !connection.isClosed() && state$.value,
     async connected(timeoutMs) {
       const unreachable = () => new EventLogUnreachableError(`not connected to NATS at ${servers}`);

@@ -1,11 +1,12 @@
 import type { JsMsg } from 'nats';
-import { defer, EMPTY, interval, Observable, retry, switchMap, throwError, timer } from 'rxjs';
+import { defer, EMPTY, exhaustMap, interval, Observable, retry, switchMap, throwError, timer } from 'rxjs';
 import { contentEventId } from '../../consensus/event-id.ts';
 import { STREAM_NAME } from '../../consensus/events.ts';
 import type { Delivery, DeliveryOptions } from '../../streams/ports/event-log.ts';
 import type { Logger } from '../logger.ts';
 import type { NatsLink } from './nats-connection.ts';
 import { EventLogConfigError } from './nats-errors.ts';
+import { eventIdIn } from './nats-message-id.ts';
 import type { NatsTopology } from './nats-topology.ts';
 import type { NatsUnacked } from './nats-unacked.ts';
 
@@ -21,8 +22,8 @@ const RETRY_MAX_MS = 10_000;
 const PULL_EXPIRES_MS = 10_000;
 /** Two of these without a sign of life, and the client looks whether the durable is still there. */
 const IDLE_HEARTBEAT_MS = 1000;
-/** Longer ids are no ids of ours, and would be kept by every consumer. */
-const MAX_ID_LENGTH = 256;
+/** Twice this without a message while some wait, and the pull is begun anew. */
+const WATCH_MS = 5_000;
 
 /**
  * Pulls for one durable while the connection is up. Whatever ends a pull, the stream or the durable being removed
@@ -60,7 +61,17 @@ function pullSession(
   onPulling: () => void,
 ): Observable<Delivery> {
   return new Observable((subscriber) => {
+    let received = 0;
+    let looked = { received: -1, wasStill: false };
+    /** A pull can die without a word, after many short outages: the server then has messages and no request. */
+    const starves = async () => {
+      const { waits, asked } = await topology.demand(durable);
+      const isStill = waits > 0 && asked === 0 && received === looked.received;
+      if (isStill && looked.wasStill) throw new Error(`${waits} messages wait and none comes`);
+      looked = { received, wasStill: isStill };
+    };
     const deliver = (message: JsMsg) => {
+      received++;
       if (!subscriber.closed && unacked.add(message)) subscriber.next(asDelivery(message, unacked));
     };
     const run = async () => {
@@ -77,6 +88,11 @@ function pullSession(
       });
       subscriber.add(() => messages.close());
       subscriber.add(interval(ackWaitMs / 3).subscribe(() => unacked.extend()));
+      subscriber.add(
+        interval(WATCH_MS)
+          .pipe(exhaustMap(starves))
+          .subscribe({ error: (error: unknown) => subscriber.error(error) }),
+      );
       onPulling();
       const reason = await messages.closed();
       if (!subscriber.closed) throw reason ?? new Error('the pull ended');
@@ -87,11 +103,10 @@ function pullSession(
 
 function asDelivery(message: JsMsg, unacked: NatsUnacked): Delivery {
   const { subject, data, info } = message;
-  const given = message.headers?.get('Nats-Msg-Id') ?? '';
   return {
     subject,
     payload: data,
-    eventId: given !== '' && given.length <= MAX_ID_LENGTH ? given : contentEventId(subject, data),
+    eventId: eventIdIn(message.headers?.get('Nats-Msg-Id') ?? '') ?? contentEventId(subject, data),
     position: info.streamSequence,
     ack: () => unacked.ack(message),
   };

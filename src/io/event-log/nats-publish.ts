@@ -1,11 +1,17 @@
-import type { JetStreamClient } from 'nats';
+import type { JetStreamClient, PubAck } from 'nats';
 import type { LogEntry } from '../../streams/ports/event-log.ts';
+import { anotherId } from './nats-message-id.ts';
 
 export interface PublishOptions {
   /** How long to wait for each acknowledgement. */
   readonly timeoutMs: number;
-  /** Asked before each publication; throws when nothing more may be published. */
+  /** Asked before each publication and at the end; throws when nothing more may be published. */
   readonly check: () => void;
+  /**
+   * A server knows the ids of messages that it has lost or dropped, for two minutes, and takes them for stored. Whether to
+   * publish such a one under another id: it may then be there twice.
+   */
+  readonly insists?: boolean;
 }
 
 /** Publications waiting for their acknowledgement: enough to hide the round trip, and a bound on what an outage drops. */
@@ -19,7 +25,7 @@ const IN_FLIGHT = 512;
 export async function publishAll(
   jetstream: JetStreamClient,
   entries: readonly LogEntry[],
-  { timeoutMs, check }: PublishOptions,
+  { timeoutMs, check, insists = false }: PublishOptions,
 ): Promise<number> {
   const inFlightOf = new Map<string, Promise<void>>();
   let next = 0;
@@ -29,10 +35,15 @@ export async function publishAll(
   async function publish({ subject, payload, eventId }: LogEntry): Promise<void> {
     try {
       check();
-      const { seq } = await jetstream.publish(subject, payload, { msgID: eventId, timeout: timeoutMs });
+      const { seq } = await stored(eventId);
       highest = Math.max(highest, seq);
     } catch (error) {
       failure ??= { error };
+    }
+
+    async function stored(messageId: string): Promise<PubAck> {
+      const answer = await jetstream.publish(subject, payload, { msgID: messageId, timeout: timeoutMs });
+      return answer.duplicate && insists ? stored(anotherId(eventId)) : answer;
     }
   }
 
@@ -55,6 +66,7 @@ export async function publishAll(
 
   await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, entries.length) }, work));
   if (failure !== null) throw (failure as { readonly error: unknown }).error;
+  check();
   return highest;
 }
 

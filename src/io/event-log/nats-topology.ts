@@ -25,8 +25,12 @@ export interface NatsTopology {
   readonly id: string;
   /** As `id`, and another one too once one of the durables is made anew; `''` before the first `ensure`. */
   readonly incarnation: string;
+  /** Which server of a cluster led the stream when it was asked last; `''` without a cluster. */
+  readonly leader: string;
   /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
-  ensure(): Promise<StreamState>;
+  ensure(): Promise<Omit<StreamState, 'session'>>;
+  /** How many messages wait for a durable, and how many requests for messages the server has. */
+  demand(durable: string): Promise<{ readonly waits: number; readonly asked: number }>;
   /** Remembers which durables there are besides: should the stream be lost, they are made anew with it. */
   learn(): Promise<void>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
@@ -55,6 +59,7 @@ export async function natsTopology(
 ): Promise<NatsTopology> {
   let id = '';
   let incarnation = '';
+  let leader = '';
   let saidReplicas = false;
   /** Durables of other consumers. */
   let others: readonly string[] = [];
@@ -129,17 +134,16 @@ export async function natsTopology(
   }
 
   /** The stream first: a durable that is the same afterwards was there for all of what the stream has said. */
-  async function ensureAll(): Promise<StreamState> {
-    const { state, config } = await ensureStream();
+  async function ensureAll(): Promise<Omit<StreamState, 'session'>> {
+    const { state, cluster } = await ensureStream();
     const made: string[] = [];
     for (const durable of durables) made.push(markOf((await ensureConsumer(durable, undefined)).config));
     incarnation = [id, ...made].join(' ');
+    leader = cluster?.leader ?? '';
     return {
-      id,
       incarnation,
       firstSequence: state.first_seq,
       lastSequence: state.last_seq,
-      rememberIdsMs: config.duplicate_window / NANOS_PER_MS,
     };
   }
 
@@ -159,8 +163,15 @@ export async function natsTopology(
     get incarnation() {
       return incarnation;
     },
+    get leader() {
+      return leader;
+    },
     ensure: () => inTurn(ensureAll),
     learn: () => inTurn(learn),
+    async demand(durable) {
+      const { num_pending: waits, num_waiting: asked } = await jsm.consumers.info(STREAM_NAME, durable);
+      return { waits, asked };
+    },
     ensureDurable: (durable, maxAckPending) =>
       inTurn(async () => {
         await ensureStream();

@@ -13,12 +13,18 @@ import {
   timer,
 } from 'rxjs';
 import { type Delivery, type EventLog, EventLogUsageError, type LogEntry } from '../../streams/ports/event-log.ts';
-import { type PublishedStream, StreamChangedError } from '../../streams/ports/spool.ts';
+import { type PublishedStream, type PublishOptions, StreamChangedError } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { checkEntries } from './check-entries.ts';
 import { aborted, natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
-import { asEventLogError, EventLogConfigError, isBusy, isNoResponders } from './nats-errors.ts';
+import {
+  asEventLogError,
+  EventLogConfigError,
+  EventLogUnreachableError,
+  isBusy,
+  isNoResponders,
+} from './nats-errors.ts';
 import { type NatsLease, natsLease } from './nats-lease.ts';
 import { publishAll } from './nats-publish.ts';
 import { natsTopology } from './nats-topology.ts';
@@ -104,8 +110,11 @@ export async function natsEventLog({
   let closing: Promise<void> | undefined;
   let lastPublication: Promise<unknown> = Promise.resolve();
 
-  async function published(entries: readonly LogEntry[], wanted: string | null): Promise<number> {
+  const sessionNow = () => `${[topology.incarnation, topology.leader].join(' ')} after ${link.losses()} losses`;
+
+  async function published(entries: readonly LogEntry[], options: PublishOptions | null): Promise<number> {
     await link.connected(appendTimeoutMs);
+    const insists = options?.isRepeated === true;
     try {
       return await publish();
     } catch (error) {
@@ -116,19 +125,19 @@ export async function natsEventLog({
 
     async function publish(): Promise<number> {
       await topology.ensure();
-      const incarnation = wanted ?? topology.incarnation;
+      const session = options?.session ?? sessionNow();
       const check = () => {
-        if (topology.incarnation === incarnation) return;
-        throw new StreamChangedError(`the NATS stream is ${topology.incarnation} now, no longer ${incarnation}`);
+        if (options === null || sessionNow() === session) return;
+        throw new StreamChangedError(`NATS is ${sessionNow()} now, no longer ${session}`);
       };
       check();
-      return publishAll(jetstream, entries, { timeoutMs: appendTimeoutMs, check });
+      return publishAll(jetstream, entries, { timeoutMs: appendTimeoutMs, check, insists });
     }
   }
 
   /** One after the other, so that nothing overtakes. */
-  function publishInTurn(entries: readonly LogEntry[], incarnation: string | null): Promise<number> {
-    const after = () => published(entries, incarnation);
+  function publishInTurn(entries: readonly LogEntry[], options: PublishOptions | null): Promise<number> {
+    const after = () => published(entries, options);
     const publication = lastPublication.then(after, after);
     lastPublication = publication;
     return publication;
@@ -166,14 +175,15 @@ export async function natsEventLog({
       checkEntries(entries);
       await publishInTurn(entries, null);
     },
-    publish(entries, incarnation) {
-      return publishInTurn(entries, incarnation);
-    },
+    publish: publishInTurn,
     async state() {
       await link.connected(appendTimeoutMs);
+      // Of before the question: an answer over a connection that is lost meanwhile is of no session.
+      const losses = link.losses();
       const state = await topology.ensure();
       await topology.learn();
-      return state;
+      if (link.losses() !== losses) throw new EventLogUnreachableError(`connection to NATS at ${servers} lost`);
+      return { ...state, session: sessionNow() };
     },
     deliveries(options) {
       const context = { link, topology, logger, unacked: unacked(options.durable) };

@@ -1,21 +1,23 @@
 import type { StreamMemory } from '../../streams/publishing.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
-const SETTING = 'nats_stream';
+const SETTING = 'nats_publishing';
 
-/** Keeps in `sentry.sqlite` which stream the events were published to. */
+/** Keeps in `sentry.sqlite` which stream the events were published to, and how far that is certain. */
 export function streamMemory(database: SqliteDatabase): StreamMemory {
   return {
     async load() {
       const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE key = ?', SETTING);
-      return row?.value ?? null;
+      if (row === undefined) return null;
+      const { incarnation, settled } = JSON.parse(row.value) as { incarnation: string; settled: number };
+      return { incarnation, settled };
     },
-    async save(incarnation) {
+    async save(remembered) {
       await database.transaction(() =>
         database.run(
           'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
           SETTING,
-          incarnation,
+          JSON.stringify(remembered),
         ),
       );
     },

@@ -17,21 +17,29 @@ export interface PublishedStream {
   /**
    * Publishes the entries, those of one peer in order. Resolves to the highest sequence that the stream gave them, once
    * all are stored there. Rejects when it cannot promise that; the same entries may then be published again.
-   * @throws StreamChangedError when the stream is not `incarnation` any more; nothing was published then
+   * @throws StreamChangedError when the session has ended before or meanwhile
    */
-  publish(entries: readonly LogEntry[], incarnation: string): Promise<number>;
+  publish(entries: readonly LogEntry[], options: PublishOptions): Promise<number>;
+}
+
+export interface PublishOptions {
+  /** Of a `StreamState`. */
+  readonly session: string;
+  /**
+   * Whether they may have been published before. The stream remembers ids for a while, of messages that it has lost too:
+   * what it takes for repeated gets another message id, from which readers know the event id all the same.
+   */
+  readonly isRepeated: boolean;
 }
 
 export interface StreamState {
-  /** Another one once the stream was made anew. */
-  readonly id: string;
   /** Another one once the stream or one of its readers was made anew: what was not read by then may be gone. */
   readonly incarnation: string;
+  /** Another one whenever that has changed, the connection was lost, or another server leads. */
+  readonly session: string;
   /** The oldest sequence that some reader has not acknowledged; one after the last when there is none. */
   readonly firstSequence: number;
   readonly lastSequence: number;
-  /** How long an event id is remembered, and not stored again, even when its message is gone. */
-  readonly rememberIdsMs: number;
 }
 
 /** What was published before may be gone, read or not. */

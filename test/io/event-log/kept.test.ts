@@ -53,6 +53,7 @@ async function startSentry() {
     batchSize: 100,
     batchMs: 5,
     pollMs: 50,
+    settleMs: 100,
     scheduler: asyncScheduler,
     onFailure: () => undefined,
     onSuccess: () => undefined,

@@ -56,6 +56,7 @@ describe('a cluster of three', () => {
       batchSize: 50,
       batchMs: 5,
       pollMs: 200,
+      settleMs: 100,
       scheduler: asyncScheduler,
       onFailure: () => undefined,
       onSuccess: () => undefined,

@@ -315,8 +315,8 @@ describe('when somebody removes things under it', () => {
     await jsm.streams.delete('EVENTS');
     // Whoever comes first makes the stream, and knows nothing of the others.
     await addGoStream(jsm);
-    const { incarnation } = await log.state();
-    await log.publish(entries(0, 3), incarnation);
+    const { session } = await log.state();
+    await log.publish(entries(0, 3), { session, isRepeated: false });
     expect((await jsm.consumers.info('EVENTS', 'b')).num_pending).toBe(3);
     // Whoever removes one of them by hand means it.
     await jsm.consumers.delete('EVENTS', 'b');
