@@ -23,6 +23,7 @@ import {
   type SentryStages,
   sentry,
 } from '../streams/sentry.ts';
+import type { VisitTally } from '../streams/visit-tally.ts';
 
 export interface StageDepths {
   readonly discovery: Depth;
@@ -46,6 +47,7 @@ export interface PipelineOptions {
   readonly crawlerLocation: string;
   readonly optOut: OptOut;
   readonly dwellMs: number;
+  readonly tally: VisitTally;
   /** Peers of before. */
   readonly restored: readonly PeerState[];
   readonly experiment: ((usual: SentryStages) => SentryStages) | undefined;
@@ -162,6 +164,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
       record: RECORD,
       crawlEveryEpochs: CRAWL_EVERY_EPOCHS,
       ownPeerId: options.peerId,
+      tally: options.tally,
       restored: options.restored,
       scheduler: asyncScheduler,
     },

@@ -19,12 +19,14 @@ import { coversPeer, type OptOut } from '../consensus/opt-out.ts';
 import { retryForever } from '../streams/flow/retry-forever.ts';
 import type { EventLog } from '../streams/ports/event-log.ts';
 import type { Happening, SentryStages, SentryStats } from '../streams/sentry.ts';
+import { createVisitTally } from '../streams/visit-tally.ts';
 import { startDiscv5 } from './discv5.ts';
 import { useNativeEnrCrypto } from './enr-crypto.ts';
 import { freeUdpPort } from './free-port.ts';
 import { loadIdentity } from './identity.ts';
 import { type KeptPart, keepRunning } from './keep-running.ts';
 import { type Host, startHost } from './libp2p/host.ts';
+import { listenAddresses, quicPort, quicPortFor, tcpPort } from './listening.ts';
 import type { Logger } from './logger.ts';
 import { bindToNetwork } from './network-binding.ts';
 import { advanceRecord, OWN_METADATA, type OwnEndpoint, ownRecord } from './own-record.ts';
@@ -100,7 +102,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   await using started = new AsyncDisposableStack();
   const ips = [listenIp, listenIp6].filter((ip) => ip !== undefined);
   // Where it was is where peers look for it again.
-  let listen = ips.flatMap((ip) => listenAddresses(ip, port, port === 0 ? 0 : port + QUIC_PORT_DISTANCE));
+  let listen = ips.flatMap((ip) => listenAddresses(ip, port, quicPortFor(port)));
   const host = await keepRunning('the libp2p host', startHostAgain, { logger });
   started.defer(() => host.stop());
 
@@ -115,7 +117,9 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       onStatus: (peerId, status) => finality.heard(peerId, status, Date.now()),
       logger,
     });
-    listen = ips.flatMap((ip) => listenAddresses(ip, tcpPort(running, ip) ?? port, quicPort(running, ip) ?? 0));
+    listen = ips.flatMap((ip) =>
+      listenAddresses(ip, tcpPort(running.addresses, ip) ?? port, quicPort(running.addresses, ip) ?? 0),
+    );
     return running;
   }
 
@@ -124,11 +128,11 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   const endpoint: OwnEndpoint = {
     ip: network.isPublic ? null : listenIp,
     udpPort,
-    tcpPort: tcpPort(host.last, listenIp) ?? port,
-    quicPort: quicPort(host.last, listenIp),
+    tcpPort: tcpPort(addresses, listenIp) ?? port,
+    quicPort: quicPort(addresses, listenIp),
     ...(listenIp6 === undefined
       ? {}
-      : { tcp6Port: tcpPort(host.last, listenIp6), quic6Port: quicPort(host.last, listenIp6) }),
+      : { tcp6Port: tcpPort(addresses, listenIp6), quic6Port: quicPort(addresses, listenIp6) }),
   };
   const record = ownRecord(privateKey, network, clock.epochAt(Date.now()), Date.now(), endpoint);
   const bootnodes = network.bootnodes.filter((enr) => !coversPeer(options.optOut, { peerId: '', enr, addresses: [] }));
@@ -142,6 +146,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
     map((open) => open.every(Boolean)),
     distinctUntilChanged(),
   );
+  const tally = createVisitTally();
   const crawl = await keepRunning('the crawl', startCrawl, { logger });
   started.defer(() => crawl.stop());
 
@@ -153,6 +158,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       discovery: steadyDiscovery(discovery),
       dialer: steadyDialer(host),
       peerId,
+      tally,
       isOpen$,
       dwellMs: options.dwellMs ?? defaultDwellMs(network),
       restored,
@@ -225,30 +231,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   };
 }
 
-/** QUIC is one port above where discv5 and TCP are. */
-const QUIC_PORT_DISTANCE = 1;
-
-function listenAddresses(ip: string, tcp: number, quic: number): string[] {
-  const address = `/ip${ip.includes(':') ? 6 : 4}/${ip}`;
-  return [`${address}/tcp/${tcp}`, `${address}/udp/${quic}/quic-v1`];
-}
-
 /** A peer of another network's clock: only who and where it is still means something. */
 function strangerAgain(peer: PeerState): PeerState {
   return { ...newPeer(peer.peerId, peer.firstSeenMs), addresses: peer.addresses };
-}
-
-/** The ports of the host, on the address family of an IP address. */
-function tcpPort(host: Host, ip: string): number | undefined {
-  return portOf(host, ip.includes(':') ? /^\/ip6.*\/tcp\/(\d+)/ : /^\/ip4.*\/tcp\/(\d+)/);
-}
-
-function quicPort(host: Host, ip: string): number | undefined {
-  return portOf(host, ip.includes(':') ? /^\/ip6.*\/udp\/(\d+)\/quic-v1/ : /^\/ip4.*\/udp\/(\d+)\/quic-v1/);
-}
-
-/** The port of the first of the host's addresses that the pattern captures one of. */
-function portOf({ addresses }: Host, pattern: RegExp): number | undefined {
-  const port = addresses.map((address) => pattern.exec(address)?.[1]).find((found) => found !== undefined);
-  return port === undefined ? undefined : Number(port);
 }

@@ -1,24 +1,26 @@
 import { concatMap, filter, interval, map, merge, type Observable, of, Subject, switchMap, tap } from 'rxjs';
-import { addressesToDial, type PeerEffect, type PeerMessage, type PeerState } from '../actors/peer.ts';
+import type { PeerEffect, PeerState } from '../actors/peer.ts';
 import { createRegistry, type Registry, type RegistryCounts } from '../actors/registry.ts';
-import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../consensus/address-policy.ts';
-import { type Failure, failure } from '../consensus/failure.ts';
+import type { CrowdLimits } from '../consensus/address-policy.ts';
+import { failure } from '../consensus/failure.ts';
 import { coversPeer } from '../consensus/opt-out.ts';
 import { type CrawlLimits, type CrawlOptions, type CrawlPorts, type CrawlStats, crawl } from './crawl.ts';
 import type { DiscoveryStage } from './discovery.ts';
+import { dueVisits, type Send } from './due-visits.ts';
 import { observedEntry } from './events-of.ts';
-import { createFailureTally, type FailureCount } from './failure-tally.ts';
 import { pull } from './flow/pull.ts';
-import { createSlots, type Slots } from './flow/slots.ts';
+import { createSlots } from './flow/slots.ts';
 import { through } from './flow/through.ts';
 import { whileOpen } from './flow/while-open.ts';
 import type { Coverage } from './frontier.ts';
+import { inboundVisits } from './inbound-visits.ts';
 import type { LogEntry } from './ports/event-log.ts';
-import { type Dialer, GOODBYE, type PeerLink } from './ports/peer-link.ts';
+import { type Dialer, GOODBYE } from './ports/peer-link.ts';
 import { record } from './record.ts';
 import {
   type ConnectedVisit,
   type DueVisit,
+  failureOfVisit,
   type GreetedVisit,
   type Observation,
   type Stage,
@@ -28,6 +30,7 @@ import {
   visitSucceeded,
 } from './visit.ts';
 import { createVisitLedger, type OverdueVisit } from './visit-ledger.ts';
+import type { VisitCounts, VisitTally } from './visit-tally.ts';
 
 /** The stages of the pipeline. An experiment passes another function of the same type in place of one of them. */
 export interface SentryStages {
@@ -58,6 +61,7 @@ export interface SentryLimits extends CrawlLimits {
 
 export interface SentryOptions extends CrawlOptions {
   readonly limits: SentryLimits;
+  readonly tally: VisitTally;
   /** Peers of an earlier run. */
   readonly restored: readonly PeerState[];
 }
@@ -68,19 +72,10 @@ export type Happening =
   | { readonly type: 'failed'; readonly failure: VisitFailure }
   | { readonly type: 'round'; readonly coverage: Coverage };
 
-export interface SentryStats extends CrawlStats {
+export interface SentryStats extends CrawlStats, VisitCounts {
   readonly epoch: number;
   readonly peers: RegistryCounts;
   readonly inFlight: number;
-  /** Distinct peers observed since the epoch began. */
-  readonly observedThisEpoch: number;
-  readonly observed: number;
-  /** Visits of which nothing was learnt. */
-  readonly failed: number;
-  /** Everything that went wrong, with visits, parts of visits and records. */
-  readonly failures: readonly FailureCount[];
-  /** Inbound connections that found no slot. */
-  readonly turnedAway: number;
 }
 
 export interface Sentry {
@@ -93,25 +88,17 @@ export interface Sentry {
 const SWEEP_MS = 1_000;
 /** The lease of failures that no visit was needed for. */
 const NO_VISIT = -1;
-/** A peer whose place is being dialled enough is looked at again after this long. */
-const POSTPONE_MS = 1_000;
 
 type Finished = { readonly outcome: VisitOutcome<Observation>; readonly entries: readonly LogEntry[] };
 
 /** Composes the stages into the pipeline: one registry, bounded slots, everything durable before a slot is given back. */
 export function sentry(stages: SentryStages, ports: SentryPorts, options: SentryOptions): Sentry {
-  const { source, limits, scheduler } = options;
+  const { source, limits, tally, scheduler } = options;
   const { clock } = source;
   const visitSlots = createSlots(limits.visits);
   const inboundSlots = createSlots(limits.inboundVisits);
-  const crowd = createCrowd(limits.dialsPerPlace);
   const ledger = createVisitLedger();
-  const failures = createFailureTally();
   const wake = new Subject<void>();
-  const observedNow = new Set<string>();
-  let observed = 0;
-  let turnedAway = 0;
-  let failedVisits = 0;
   let epoch = clock.epochAt(scheduler.now());
   /** Effects of the message being delivered; delivery is synchronous. */
   let effects: PeerEffect[] = [];
@@ -125,43 +112,19 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
   });
   const discovering = crawl(stages.discovery, ports, registry, options);
 
-  function send(peerId: string, message: PeerMessage): readonly PeerEffect[] {
+  const send: Send = (peerId, message) => {
     effects = [];
     registry.send(peerId, message);
     return effects;
-  }
+  };
 
+  const takeDue = dueVisits({ registry, send, ledger, slots: visitSlots, perPlace: limits.dialsPerPlace });
+  const inbound = inboundVisits({ registry, send, ledger, slots: inboundSlots, tally, clock, declines });
   const { isOpen$ = of(true) } = ports;
   const due$ = whileOpen(
     isOpen$,
     pull({ take: takeDue, nextDueMs: registry.nextDueMs, wake$: wake }, visitSlots, scheduler),
   );
-
-  /** The next due peer whose place is not being dialled too often at this moment. */
-  function takeDue(nowMs: number): DueVisit | null {
-    for (let peer = registry.takeDue(nowMs); peer !== null; peer = registry.takeDue(nowMs)) {
-      const addresses = addressesToDial(peer);
-      const place = placeOf(addresses);
-      if (!crowd.hasRoom(place)) {
-        send(peer.peerId, { type: 'postponed', untilMs: nowMs + POSTPONE_MS });
-        continue;
-      }
-      const lease = ledger.begin(peer.peerId, { slots: visitAt(place), nowMs, addresses });
-      return { peerId: peer.peerId, lease, enr: peer.enr, addresses };
-    }
-    return null;
-  }
-
-  /** A visit slot that also holds a place at its address. */
-  function visitAt(place: string): Pick<Slots, 'release'> {
-    crowd.enter(place);
-    return {
-      release() {
-        crowd.leave(place);
-        visitSlots.release();
-      },
-    };
-  }
 
   const dialed$ = due$.pipe(
     stages.dial,
@@ -179,35 +142,12 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
 
   const adopted$ = isOpen$.pipe(
     // Who comes while there is no room is turned away, not left waiting.
-    switchMap((isOpen) => ports.inbound$.pipe(map((link) => (isOpen ? adopt(link) : turnAway(link))))),
+    switchMap((isOpen) =>
+      ports.inbound$.pipe(map((link) => (isOpen ? inbound.adopt(link, scheduler.now()) : inbound.turnAway(link)))),
+    ),
     filter((visit) => visit !== null),
     map(visitSucceeded<ConnectedVisit>),
   );
-
-  function adopt(link: PeerLink): ConnectedVisit | null {
-    const { peerId } = link;
-    if (declines(peerId, link.address)) {
-      link.hangUp(GOODBYE.clientShutdown);
-      return null;
-    }
-    if (!inboundSlots.tryTake()) return turnAway(link);
-    const nowMs = scheduler.now();
-    const verdict = send(peerId, { type: 'inbound', nowMs, epoch: clock.epochAt(nowMs) });
-    if (!verdict.some(({ type }) => type === 'adopt')) {
-      inboundSlots.release();
-      link.hangUp(GOODBYE.clientShutdown);
-      return null;
-    }
-    const lease = ledger.begin(peerId, { slots: inboundSlots, nowMs, addresses: [] });
-    ledger.connected({ peerId, lease }, link);
-    return { peerId, lease, enr: registry.get(peerId)?.enr ?? null, link };
-  }
-
-  function turnAway(link: PeerLink): null {
-    turnedAway++;
-    link.hangUp(GOODBYE.tooManyPeers);
-    return null;
-  }
 
   /** Who asked to be left alone may still dial us. */
   function declines(peerId: string, address: string, enr = registry.get(peerId)?.enr ?? null): boolean {
@@ -232,7 +172,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     map(({ item: { outcome }, failure: notRecorded }) =>
       outcome.ok && notRecorded === null
         ? finishObserved(outcome.value)
-        : finishFailed(failureOf(outcome, notRecorded)),
+        : finishFailed(failureOfVisit(outcome, notRecorded)),
     ),
     filter((happening) => happening !== null),
   );
@@ -242,9 +182,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
     const { peerId, agent, observedFromMs } = observation;
     const observedEpoch = clock.epochAt(observedFromMs);
     send(peerId, { type: 'observed', nowMs: scheduler.now(), epoch: observedEpoch, agent });
-    for (const part of [...observation.missing, ...observation.problems]) failures.add({ failure: part, agent });
-    observed++;
-    observedNow.add(peerId);
+    tally.observed(observation);
     return { type: 'observed', observation };
   }
 
@@ -258,8 +196,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       nowMs: scheduler.now(),
       epochMs: clock.epochMs,
     });
-    failures.add(failed);
-    failedVisits++;
+    tally.failed(failed);
     return { type: 'failed', failure: failed };
   }
 
@@ -277,7 +214,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
   const problem$ = discovering.problems$.pipe(
     map(({ peerId, failure: problem }): Happening => {
       const failed: VisitFailure = { peerId, lease: NO_VISIT, failure: problem };
-      failures.add(failed);
+      tally.problem(failed);
       return { type: 'failed', failure: failed };
     }),
   );
@@ -287,7 +224,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
   const epoch$ = stages.epochTick.pipe(
     tap((begun) => {
       epoch = begun;
-      observedNow.clear();
+      tally.beginEpoch();
       registry.tick(begun);
       discovering.beginEpoch(begun);
     }),
@@ -302,23 +239,8 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       epoch,
       peers: registry.counts(scheduler.now()),
       inFlight: ledger.size,
-      observedThisEpoch: observedNow.size,
-      observed,
-      failed: failedVisits,
-      failures: failures.counts(),
-      turnedAway,
+      ...tally.counts(),
       ...discovering.stats(),
     }),
   };
-}
-
-/** The IP address a visit goes to; a visit without one goes nowhere. */
-function placeOf(addresses: readonly string[]): string {
-  return ipOfMultiaddr(addresses[0] ?? '') ?? '';
-}
-
-function failureOf(outcome: VisitOutcome<Observation>, notRecorded: Failure | null): VisitFailure {
-  if (!outcome.ok) return outcome.value;
-  const { peerId, lease, agent } = outcome.value;
-  return { peerId, lease, agent, failure: notRecorded ?? failure('record', 'unknown') };
 }

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { MetaData, Status } from '../consensus/containers.ts';
 import type { Direction } from '../consensus/events.ts';
-import type { Failure } from '../consensus/failure.ts';
+import { type Failure, failure as failureFrom } from '../consensus/failure.ts';
 import type { PeerLink } from './ports/peer-link.ts';
 
 /** A visit on its way through the pipeline: each stage adds what it learnt. */
@@ -82,4 +82,11 @@ export function visitFailed(
   agent: string | null = null,
 ): VisitOutcome<never> {
   return { ok: false, value: agent === null ? { peerId, lease, failure } : { peerId, lease, failure, agent } };
+}
+
+/** Why a visit counts as failed: for itself, or because what it found out could not be recorded. */
+export function failureOfVisit(outcome: VisitOutcome<Observation>, notRecorded: Failure | null): VisitFailure {
+  if (!outcome.ok) return outcome.value;
+  const { peerId, lease, agent } = outcome.value;
+  return { peerId, lease, agent, failure: notRecorded ?? failureFrom('record', 'unknown') };
 }

@@ -87,11 +87,14 @@ describe('the crawler', () => {
 
   it('starts the crawl again with the peers it knew', async () => {
     const before = log.length;
-    const { known } = crawled.sentry.stats().peers;
+    const { peers, observed } = crawled.sentry.stats();
     breaks$.error(new Error('the clock is broken'));
     await hasCycled('the crawl', before);
-    expect(crawled.sentry.stats().peers.known).toBe(known);
+    expect(crawled.sentry.stats().peers.known).toBe(peers.known);
     await everybodyObservedSince(Date.now());
+    expect(crawled.sentry.stats().observed).toBeGreaterThanOrEqual(observed + NODES);
+    const restarts = Object.fromEntries(crawled.sentry.parts.map((part) => [part.name, part.restarts]));
+    expect(restarts).toEqual({ 'the libp2p host': 1, discovery: 1, 'the crawl': 1 });
     expect(watched.broken).toEqual([]);
   }, 60_000);
 });

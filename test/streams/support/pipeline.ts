@@ -21,6 +21,7 @@ import {
   type SentryStages,
   sentry,
 } from '../../../src/streams/sentry.ts';
+import { createVisitTally } from '../../../src/streams/visit-tally.ts';
 import { status } from './link.ts';
 import { DIGEST, NETWORK } from './network.ts';
 import { virtualPromise } from './virtual-promise.ts';
@@ -130,6 +131,7 @@ export function startPipeline(world: World): Pipeline {
     optOut: world.optOut ?? NOBODY,
     crawlEveryEpochs: world.crawlEveryEpochs ?? 4,
     ownPeerId: 'ourselves',
+    tally: createVisitTally(),
     restored: world.restored ?? [],
     scheduler,
   };
