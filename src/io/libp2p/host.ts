@@ -2,22 +2,19 @@ import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import { quic } from '@chainsafe/libp2p-quic';
 import { yamux } from '@chainsafe/libp2p-yamux';
 import { type Identify, identify } from '@libp2p/identify';
-import { type Connection, type PeerId, type PrivateKey, UnexpectedPeerError } from '@libp2p/interface';
+import type { Connection, PeerId, PrivateKey } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
-import { peerIdFromString } from '@libp2p/peer-id';
 import { tcp } from '@libp2p/tcp';
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import type { MetaData, Status } from '../../consensus/containers.ts';
-import { type Failure, failed, failure, type Outcome, success } from '../../consensus/failure.ts';
-import { parsePeerAddress } from '../../consensus/peer-address.ts';
+import { type Failure, failure } from '../../consensus/failure.ts';
 import { type Dialer, GOODBYE, type PeerLink } from '../../streams/ports/peer-link.ts';
-import type { DueVisit } from '../../streams/visit.ts';
 import { fromAbortable } from '../from-abortable.ts';
 import type { Logger } from '../logger.ts';
 import { serve } from '../reqresp/server.ts';
-import { causeOfGoodbye, failureOf } from './failure-of.ts';
+import { createDialing } from './dialing.ts';
+import { causeOfGoodbye } from './failure-of.ts';
 import { listeningGossip } from './gossip.ts';
 import { createLink } from './link.ts';
 import { tellingNoise } from './security.ts';
@@ -57,8 +54,6 @@ export interface HeldByHost {
   readonly storedPeers: number;
 }
 
-type DialTarget = Pick<DueVisit, 'peerId' | 'addresses'>;
-
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
@@ -68,8 +63,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
   // Keyed by the connection, so that they end with it whichever events libp2p reports of it.
   const goodbyes = new WeakMap<Connection, bigint>();
   const closings = new WeakMap<Connection, ReplaySubject<Failure>>();
-  /** Dials that somebody still waits for. */
-  const awaited = new Set<DialTarget>();
   const inbound = new Subject<PeerLink>();
   const lost = new ReplaySubject<never>(1);
   let stopping = false;
@@ -98,6 +91,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const identifyService = node.services.identify as Identify;
   const pubsub = node.services.pubsub as GossipSub;
+  const dialing = createDialing({ node, linkOf, abandon, forget });
 
   pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
     book.heard(peerId.toString(), subscriptions);
@@ -108,7 +102,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     book.open(peerId);
     closings.set(connection, new ReplaySubject<Failure>(1));
     if (connection.direction === 'inbound') inbound.next(linkOf(connection));
-    else if (![...awaited].some((target) => target.peerId === peerId)) abandon(connection);
+    else if (!dialing.isAwaited(peerId)) abandon(connection);
   });
   node.addEventListener('connection:close', ({ detail: connection }) => {
     const reason = goodbyes.get(connection);
@@ -156,51 +150,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
     });
   }
 
-  async function connect(target: DialTarget, signal: AbortSignal): Promise<Outcome<PeerLink>> {
-    const { peerId, addresses } = target;
-    const remote = readPeerId(peerId);
-    if (remote === null) return failed('dial', 'no_address', `not a peer id: ${peerId}`);
-    if (remote.equals(node.peerId)) return failed('dial', 'self');
-    awaited.add(target);
-    try {
-      const dialable = dialableAddresses(peerId, addresses);
-      if (dialable.length === 0) return failed('dial', 'no_address');
-      return await connectToOneOf(dialable, peerId, signal);
-    } catch (error) {
-      if (signal.aborted) node.getConnections(remote).filter(isOutbound).forEach(abandon);
-      return { ok: false, failure: failureOf('dial', error) };
-    } finally {
-      awaited.delete(target);
-      forget(remote);
-    }
-  }
-
-  /** One address after another, so that a transport that is swallowed on the way leaves time for the next. */
-  async function connectToOneOf(
-    dialable: readonly Multiaddr[],
-    peerId: string,
-    signal: AbortSignal,
-  ): Promise<Outcome<PeerLink>> {
-    const errors: unknown[] = [];
-    for (const [index, address] of dialable.entries()) {
-      const isLast = index === dialable.length - 1;
-      const patience = isLast ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_PER_ADDRESS_MS)]);
-      try {
-        const connection = await node.dial(address, { signal: patience });
-        signal.throwIfAborted();
-        if (connection.remotePeer.toString() === peerId) return success(linkOf(connection));
-        // libp2p takes whoever answers for the peer that was dialled, so that is looked at here.
-        abandon(connection);
-        errors.push(new UnexpectedPeerError(`${connection.remotePeer} answers at ${connection.remoteAddr}`));
-      } catch (error) {
-        signal.throwIfAborted();
-        errors.push(patience.aborted ? patience.reason : error);
-      }
-    }
-    return { ok: false, failure: failureOf('dial', errors.length === 1 ? errors[0] : new AggregateError(errors)) };
-  }
-
-  /** A connection that was given up while it came about belongs to nobody. */
   function abandon(connection: Connection): void {
     linkOf(connection).hangUp(GOODBYE.clientShutdown);
   }
@@ -211,7 +160,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     inbound$: inbound,
     failed$: lost.asObservable(),
     hangUpAll: () => node.getConnections().forEach(abandon),
-    dial: ({ peerId, addresses }) => fromAbortable((signal) => connect({ peerId, addresses }, signal)),
+    dial: ({ peerId, addresses }) => fromAbortable((signal) => dialing.connect({ peerId, addresses }, signal)),
     held: async () => ({
       connections: node.getConnections().length,
       gossipPeers: pubsub.getPeers().length,
@@ -229,9 +178,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
 /** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
 const INBOUND_PER_ADDRESS_PER_SECOND = 50;
 
-/** An address that has not answered by then is left for the next; the last one has the rest of the time. */
-const PATIENCE_PER_ADDRESS_MS = 3_000;
-
 /**
  * gossipsub remembers every topic that anybody ever named, and would grow with the inventions of strangers. Nothing here
  * needs its memory.
@@ -239,26 +185,6 @@ const PATIENCE_PER_ADDRESS_MS = 3_000;
 function forgetTopics(pubsub: GossipSub): void {
   const { topics } = pubsub as unknown as { readonly topics: Map<string, unknown> };
   topics.clear();
-}
-
-/** Addresses that can be read, each with the peer id that must answer there. */
-function dialableAddresses(peerId: string, addresses: readonly string[]): Multiaddr[] {
-  return addresses.flatMap((address) => {
-    if (parsePeerAddress(address) === null) return [];
-    return multiaddr(`${address}/p2p/${peerId}`);
-  });
-}
-
-function readPeerId(text: string): PeerId | null {
-  try {
-    return peerIdFromString(text);
-  } catch {
-    return null;
-  }
-}
-
-function isOutbound({ direction }: Connection): boolean {
-  return direction === 'outbound';
 }
 
 function closedAlready(): ReplaySubject<Failure> {
