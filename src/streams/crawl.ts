@@ -1,11 +1,12 @@
-import { filter, ignoreElements, map, merge, type Observable, of, type SchedulerLike, Subject, tap } from 'rxjs';
+import { filter, ignoreElements, map, merge, type Observable, of, type SchedulerLike, tap } from 'rxjs';
 import type { Registry } from '../actors/registry.ts';
 import type { CrowdLimits } from '../consensus/address-policy.ts';
-import { type Failure, failure as failureOf } from '../consensus/failure.ts';
+import type { Failure } from '../consensus/failure.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
 import { decodeNodeRecord, type NodeRecord } from '../consensus/node-record.ts';
 import type { OptOut } from '../consensus/opt-out.ts';
 import { createAdmission } from './admission.ts';
+import { type CrawlProblem, createCrawlProblems } from './crawl-problems.ts';
 import type { DiscoveryAnswer, DiscoveryStage, DiscoveryTarget } from './discovery.ts';
 import { discoveredEntry, type EventSource } from './events-of.ts';
 import { pull } from './flow/pull.ts';
@@ -59,12 +60,6 @@ export interface CrawlStats {
   readonly heardDropped: number;
 }
 
-/** Something wrong with a node's record or with what it told of others. */
-export interface CrawlProblem {
-  readonly peerId: string;
-  readonly failure: Failure;
-}
-
 export interface Crawl {
   /** What was wrong with nodes, as they are met; once a record. */
   readonly problems$: Observable<CrawlProblem>;
@@ -106,8 +101,6 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   const announcing = new Set<string>();
   /** The peers of those records: not in the registry yet, but they have their place. */
   const arriving = new Set<string>();
-  /** Records of which something wrong has been said. */
-  const named = new Set<string>();
   let heardDropped = 0;
   let nextRoundEpoch = Number.NEGATIVE_INFINITY;
   let epoch = source.clock.epochAt(scheduler.now());
@@ -115,7 +108,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
 
   const isOurs = ({ eth2 }: NodeRecord) => eth2 !== null && acceptedDigests(network, epoch).has(eth2.forkDigest);
   const frontier = createFrontier({ maxNodes: limits.peers, isOurs });
-  const problems = new Subject<CrawlProblem>();
+  const { problems$, nameOnce, blame } = createCrawlProblems(limits.peers);
   /** Those who told of others, by their records. */
   const tellers = createTellers();
   const admission = createAdmission({
@@ -165,14 +158,6 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     }
   }
 
-  /** A crowded node is met again and again, and what is wrong with it stays the same. */
-  function nameOnce({ peerId, enr }: NodeRecord, failure: Failure): void {
-    if (named.has(enr)) return;
-    if (named.size >= limits.peers) named.clear();
-    named.add(enr);
-    problems.next({ peerId, failure });
-  }
-
   /** Names a node that floods us with others. */
   function judgeAnswer({ target, answer }: DiscoveryAnswer, droppedBefore: number): void {
     const dropped = frontier.dropped - droppedBefore;
@@ -181,12 +166,6 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
     }
     const inventor = tellers.heard(target.nodeId, answer.ok);
     if (inventor !== null) blame(inventor, `none of ${SILENT_IN_A_ROW} nodes that it alone told of has answered`);
-  }
-
-  function blame(enr: string, detail: string): void {
-    const decoded = decodeNodeRecord(enr);
-    if (!decoded.ok) return;
-    problems.next({ peerId: decoded.value.peerId, failure: failureOf('resolve', 'resource_limited', detail) });
   }
 
   /** Asks nodes for their buckets, bounded by slots, until the round has met everybody. */
@@ -248,7 +227,7 @@ export function crawl(discovery: DiscoveryStage, ports: CrawlPorts, registry: Re
   }
 
   return {
-    problems$: problems.asObservable(),
+    problems$,
     // Who listens for the end of rounds does so before one starts.
     rounds$: merge(ended$, asking$, listening$),
     beginEpoch(begun) {
