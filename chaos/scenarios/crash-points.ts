@@ -90,7 +90,7 @@ async function onTarget(context: ChaosContext, name: 'consumer' | 'sentry') {
       name,
       start: feeder.start,
       program: feeder.program,
-      isDone: () => feeder.unanswered() === 0 && pipeline.spooled() === 0,
+      isDone: () => feeder.unanswered() === 0 && pipeline.isApplied(),
     },
   };
   await (name === 'consumer' ? feeder.start() : consumer.start());

@@ -17,6 +17,8 @@ const SHORT = { good: 2_000, bad: 2_000 };
 const SPOOLED_SHARE = 0.2;
 const IN_FLIGHT = 50;
 const DRAIN_MS = 120_000;
+/** The spool keeps what was read until that is certain. */
+const LEFT_MS = 30_000;
 const BURST = 50;
 const BURST_MS = 20;
 const EXAMPLES = 10;
@@ -61,7 +63,7 @@ async function run(context: ChaosContext): Promise<Outcome> {
   ]);
   say(`${pipeline.ledger.committed.size} good and ${bad} bad events are under way`);
   await pipeline.drained(DRAIN_MS);
-  const left = await pipeline.left();
+  const left = await pipeline.left(LEFT_MS);
 
   const problems: string[] = [];
   if (pipeline.consumer.program().pid !== pid || !pipeline.consumer.program().isRunning()) {

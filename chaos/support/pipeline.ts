@@ -22,10 +22,10 @@ export interface Pipeline {
   flow(upTo: () => number | null): Promise<void>;
   /** Resolves when everything that was promised is applied, and nothing more comes. */
   drained(timeoutMs: number): Promise<void>;
-  /** What spool and stream do not let go of, although it has been read. */
-  left(): Promise<Readonly<Record<string, number>>>;
-  /** Events in the spool of the sentry. */
-  spooled(): number;
+  /** Whether everything that was promised is applied. */
+  isApplied(): boolean;
+  /** What spool and stream do not let go of within so long, although it has been read. */
+  left(withinMs?: number): Promise<Readonly<Record<string, number>>>;
   /** Ends both in good order, and compares what is stored with the ledger. */
   finish(deadLetters?: number): Promise<Verdict>;
   /** Ends both in good order; resolves to what was not in good order. */
@@ -54,7 +54,6 @@ const MAX_UNANSWERED = 400;
 const BURST = 40;
 const STOP_MS = 30_000;
 const QUIET_MS = 1_000;
-const LEFT_MS = 5_000;
 
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { dir, random, natsUrl, ackWaitMs, subjects } = options;
@@ -123,12 +122,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       // Those in doubt may be on their way.
       for (let before = -1; before !== consumer.applied(); await pause(QUIET_MS)) before = consumer.applied();
     },
-    async left() {
+    isApplied: () => notApplied(consumerDir, ledger.committed.values()).length === 0,
+    async left(withinMs = 0) {
       const isEmpty = async () => (await stream.held()) + spooled(sentryDir) === 0;
-      await within(LEFT_MS, isEmpty, 100);
+      await within(withinMs, isEmpty, 100);
       return { 'left in spool': spooled(sentryDir), 'left in NATS': await stream.held() };
     },
-    spooled: () => spooled(sentryDir),
     end,
     async finish(deadLetters = 0) {
       const problems = [...(await end()), ...unsound(join(sentryDir, 'sentry.sqlite'))];
