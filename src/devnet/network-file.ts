@@ -4,6 +4,7 @@ import { SLOTS_PER_EPOCH } from './duties.ts';
 import type { Behaviour } from './faults.ts';
 import { BOOTNODES, type Reach, type Trait } from './kinds.ts';
 import type { SimulatedNode } from './node.ts';
+import type { Place } from './places.ts';
 import { type BlobParameters, type Fork, type ForkSchedule, forkDigest } from './schedule.ts';
 
 /** The truth of a running devnet, as `DIR/network.json` tells it. All hex is without prefix. */
@@ -22,7 +23,7 @@ export interface DevnetFile {
   readonly blob_schedule: readonly BlobParameters[];
 }
 
-export interface DevnetNode {
+export interface DevnetNode extends Place {
   readonly peer_id: string;
   readonly enr: string;
   readonly multiaddrs: readonly string[];
@@ -32,13 +33,6 @@ export interface DevnetNode {
   readonly custody_group_count: number;
   readonly long_lived_subnets: readonly number[];
   readonly behaviour: Behaviour;
-  readonly city: string;
-  readonly region: string;
-  readonly country: string;
-  readonly latitude: number;
-  readonly longitude: number;
-  readonly postal_code: string;
-  readonly asn: number;
   /** Where connections of the node come from when it has no address of its own. */
   readonly dials_from: string | null;
   readonly node_id: string;

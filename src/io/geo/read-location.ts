@@ -58,25 +58,22 @@ function readPlace(record: object): Place | null {
 function coordinates(record: object): [latitude: number, longitude: number] | [null, null] {
   const loc = at(record, 'loc');
   const [locLatitude, locLongitude] = typeof loc === 'string' ? loc.split(',') : [];
-  const latitude = first(
-    degrees(90),
-    at(record, 'location', 'latitude'),
-    at(record, 'latitude'),
-    at(record, 'lat'),
-    at(record, 'geo', 'latitude'),
-    locLatitude,
-  );
-  const longitude = first(
-    degrees(180),
-    at(record, 'location', 'longitude'),
-    at(record, 'longitude'),
-    at(record, 'lng'),
-    at(record, 'geo', 'longitude'),
-    locLongitude,
-  );
+  const latitude = coordinate(record, 90, ['latitude', 'lat'], locLatitude);
+  const longitude = coordinate(record, 180, ['longitude', 'lng'], locLongitude);
   // The point off Africa where databases put what they cannot place.
   const isNowhere = latitude === null || longitude === null || (latitude === 0 && longitude === 0);
   return isNowhere ? [null, null] : [latitude, longitude];
+}
+
+function coordinate(record: object, limit: number, [name, short]: readonly [string, string], inLoc: unknown) {
+  return first(
+    degrees(limit),
+    at(record, 'location', name),
+    at(record, name),
+    at(record, short),
+    at(record, 'geo', name),
+    inLoc,
+  );
 }
 
 function readNetwork(record: object): AutonomousSystem | null {
