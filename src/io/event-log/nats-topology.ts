@@ -31,8 +31,11 @@ export interface NatsTopology {
   ensure(): Promise<Omit<StreamState, 'session'>>;
   /** How many messages wait for a durable, and how many requests for messages the server has. */
   demand(durable: string): Promise<{ readonly waits: number; readonly asked: number }>;
-  /** Remembers which durables there are besides: should the stream be lost, they are made anew with it. */
-  learn(): Promise<void>;
+  /**
+   * Remembers which durables there are besides: should the stream be lost, they are made anew with it. Resolves to the
+   * sequence up to which all of them have acknowledged.
+   */
+  learn(): Promise<number>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
 }
@@ -147,12 +150,16 @@ export async function natsTopology(
     };
   }
 
-  async function learn(): Promise<void> {
+  async function learn(): Promise<number> {
     const listed = await jsm.consumers.list(STREAM_NAME).next();
     others = listed.flatMap(({ config }) => {
       const name = config.durable_name;
       return name === undefined || durables.includes(name) || wrongWithConsumer(config) !== null ? [] : [name];
     });
+    const floors = listed.map((info) =>
+      info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq,
+    );
+    return floors.length === 0 ? 0 : Math.min(...floors);
   }
 
   await inTurn(ensureAll);

@@ -181,9 +181,11 @@ export async function natsEventLog({
       // Of before the question: an answer over a connection that is lost meanwhile is of no session.
       const losses = link.losses();
       const state = await topology.ensure();
-      await topology.learn();
+      const acknowledged = await topology.learn();
       if (link.losses() !== losses) throw new EventLogUnreachableError(`connection to NATS at ${servers} lost`);
-      return { ...state, session: sessionNow() };
+      // A server that was killed may keep for ever what it had been told was read (nats-server 2.9).
+      const firstSequence = Math.max(state.firstSequence, acknowledged + 1);
+      return { ...state, firstSequence, session: sessionNow() };
     },
     deliveries(options) {
       const context = { link, topology, logger, unacked: unacked(options.durable) };
