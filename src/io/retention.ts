@@ -49,7 +49,7 @@ export interface RetentionOptions {
 
 export interface Retention {
   /**
-   * The work itself, at once and then every hour: subscribe once. Emits after each pass; failures are retried. Leaving
+   * The work itself, at once and then every hour, or ten times in the shortest time that something is kept: subscribe once. Emits after each pass; failures are retried. Leaving
    * ends it before the next step, and {@link idle} says when that has happened.
    */
   readonly passes$: Observable<void>;
@@ -58,7 +58,9 @@ export interface Retention {
   counts(): ForgottenCounts;
 }
 
-const EVERY_MS = 3_600_000;
+const MAX_EVERY_MS = 3_600_000;
+const MIN_EVERY_MS = 10_000;
+const PASSES_WHILE_KEPT = 10;
 const ROWS_A_STEP = 500;
 const RETRY = { minDelayMs: 10_000, maxDelayMs: 600_000 };
 
@@ -108,7 +110,7 @@ export function retention(options: RetentionOptions): Retention {
   });
 
   return {
-    passes$: concat(of(0), interval(EVERY_MS, scheduler)).pipe(
+    passes$: concat(of(0), interval(everyMs(keep), scheduler)).pipe(
       exhaustMap(() => passOnce$.pipe(retryForever({ ...RETRY, scheduler, onFailure }))),
     ),
     idle: async () => {
@@ -116,4 +118,10 @@ export function retention(options: RetentionOptions): Retention {
     },
     counts: () => ({ ...counts }),
   };
+}
+
+/** So that nothing stays for much longer than it may, however short that is. */
+function everyMs({ addressesMs, observationsMs, eventsMs }: Keep): number {
+  const shortestMs = Math.min(addressesMs, observationsMs, eventsMs);
+  return Math.max(MIN_EVERY_MS, Math.min(MAX_EVERY_MS, shortestMs / PASSES_WHILE_KEPT));
 }

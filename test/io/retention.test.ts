@@ -91,12 +91,18 @@ describe('retention', () => {
   });
 
   it('looks every hour', async () => {
-    const consumer = await start({ addressesMs: 90_000 });
+    const consumer = await start({ addressesMs: 10 * HOUR_MS });
     await observed(consumer, 'run:0');
-    await time.advance(100_000);
-    expect(await addresses(consumer)).toEqual(['1.2.3.4']);
-    laterBy(HOUR_MS - 120_000);
-    await time.advance(120_000);
+    laterBy(10 * HOUR_MS);
+    await time.advance(1_000);
+    await vi.waitFor(async () => expect(await addresses(consumer)).toEqual([null]));
+  });
+
+  it('looks more often where little is kept', async () => {
+    const consumer = await start({ addressesMs: 20 * 60_000 });
+    await observed(consumer, 'run:0');
+    laterBy(20 * 60_000);
+    await time.advance(1_000);
     await vi.waitFor(async () => expect(await addresses(consumer)).toEqual([null]));
   });
 
