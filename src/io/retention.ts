@@ -49,8 +49,9 @@ export interface RetentionOptions {
 
 export interface Retention {
   /**
-   * The work itself, at once and then every hour, or ten times in the shortest time that something is kept: subscribe once. Emits after each pass; failures are retried. Leaving
-   * ends it before the next step, and {@link idle} says when that has happened.
+   * The work itself, at once and then every hour, or ten times in the shortest time that something is kept: subscribe
+   * once. Emits after each pass; failures are retried. Leaving ends it before the next step, and {@link idle} says when
+   * that has happened.
    */
   readonly passes$: Observable<void>;
   /** Resolves when no pass is under way. */
