@@ -22,7 +22,7 @@ const EVENTS = Number(process.argv[2] ?? 50_000);
 const ROUNDS = Number(process.argv[3] ?? 3);
 const APPEND = 1_000;
 /** As the sentry has it, src/commands/event-path.ts. */
-const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000, settleMs: 10_000 };
+const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000, settleMs: 5_000 };
 
 const logger = createLogger({ level: 'warn', format: 'json' });
 const perSecond = (sinceMs: number) => Math.round((EVENTS * 1_000) / (performance.now() - sinceMs));

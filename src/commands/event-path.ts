@@ -59,7 +59,7 @@ type PathOptions = Pick<Options, 'natsUrl' | 'natsReplicas' | 'consumerName' | '
 /** The durables of the spool in front of NATS: what has been published, and what of that has been read there. */
 const PUBLISHED = 'forwarder';
 const CONSUMED = 'consumed';
-const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000, settleMs: 10_000 } as const;
+const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000, settleMs: 5_000 } as const;
 /** While NATS is away, every so many attempts are told; one takes up to ten seconds. */
 const TOLD_ATTEMPTS = 30;
 /** How long to wait at the end for what is on disk to be handed over; the rest is handed over after the next start. */
