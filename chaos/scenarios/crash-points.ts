@@ -22,19 +22,19 @@ interface Kind {
   readonly error: string;
   /** Every so many of them; there are hundreds of the small ones. */
   readonly step: number;
+  /** A run has at least about so many of them: where the points of the short form are chosen from. */
+  readonly reach: number;
 }
 const KINDS: readonly Kind[] = [
-  { calls: 'fsync,fdatasync', error: 'EIO', step: 1 },
-  { calls: 'rename', error: 'EIO', step: 1 },
-  { calls: 'unlink', error: 'EIO', step: 1 },
-  { calls: 'ftruncate', error: 'EIO', step: 1 },
-  { calls: 'pwrite64', error: 'ENOSPC', step: 8 },
+  { calls: 'fsync,fdatasync', error: 'EIO', step: 1, reach: 20 },
+  { calls: 'rename', error: 'EIO', step: 1, reach: 6 },
+  { calls: 'unlink', error: 'EIO', step: 1, reach: 3 },
+  { calls: 'ftruncate', error: 'EIO', step: 1, reach: 1 },
+  { calls: 'pwrite64', error: 'ENOSPC', step: 24, reach: 100 },
   // Files, and the acknowledgements that go to NATS.
-  { calls: 'write,writev', error: 'ENOSPC', step: 16 },
+  { calls: 'write,writev', error: 'ENOSPC', step: 64, reach: 100 },
 ];
 const SHORT_POINTS = 6;
-/** Where the points of the short form are chosen from: a run has about so many calls of a kind. */
-const SHORT_REACH = { 1: 12, 8: 250, 16: 250 } as const;
 const EVENTS = 30;
 const WORK_MS = 60_000;
 const IN_PROCESS = 'the crash points inside the process are in test/io/parquet and test/io/consumer*.test.ts';
@@ -125,7 +125,7 @@ function faultsOf({ random, short }: ChaosContext, target: string): Iterable<Fau
     return modes.map(({ calls, error, step }) => counting(calls, error, integerBetween(numbers, 1, step), step));
   return shuffled(numbers, modes)
     .slice(0, SHORT_POINTS)
-    .map(({ calls, error, step }) => [{ calls, error, nth: integerBetween(numbers, 1, SHORT_REACH[step as 1]) }]);
+    .map(({ calls, error, reach }) => [{ calls, error, nth: integerBetween(numbers, 1, reach) }]);
 }
 
 function* counting(calls: string, error: string | null, first: number, step: number): Generator<Fault> {

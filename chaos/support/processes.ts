@@ -122,13 +122,11 @@ export function node(args: readonly string[], options: ProgramOptions, under?: U
       return exited;
     },
     async line(what, condition, timeoutMs = 30_000) {
-      await until(what, timeoutMs, () => {
-        if (log.some(condition)) return true;
-        if (hasExited)
-          throw new Error(`it has ended: ${[...said.slice(-3), ...log.slice(-3).map(({ msg }) => msg)].join(' | ')}`);
-        return false;
-      });
-      return log.find(condition) as LogLine;
+      await until(what, timeoutMs, () => hasExited || log.some(condition));
+      const found = log.find(condition);
+      if (found !== undefined) return found;
+      const last = [...said.slice(-3), ...log.slice(-3).map(({ msg }) => msg)].join(' | ');
+      throw new Error(`waited in vain, since it has ended: ${what}; ${last}`);
     },
   };
 }
