@@ -16,15 +16,17 @@ const DRAIN_MS = 180_000;
 const PROGRESS_MS = 10_000;
 const MAX_DELAY_MS = 300;
 const DRIP_MS = 20;
+/** Where it is in the list of victims. */
+const NATS = 2;
 /** Some are killed while they start and repair what the last kill has left. */
-const EARLY_SHARE = 0.2;
-const EARLY_MS = 1_500;
+const STARTING_SHARE = 0.2;
+const STARTING_MS = 1_200;
 /** Some are killed while they end in good order. */
 const ENDING_SHARE = 0.2;
 
 interface Strike {
-  /** Not after progress, but at a moment after its start. */
-  readonly isEarly: boolean;
+  /** Killed once more so long after it was started again; `null` to let it start. */
+  readonly startingMs: number | null;
   readonly delayMs: number;
   /** Killed so long after it was asked to end in good order; `null` to kill it without a word. */
   readonly endingMs: number | null;
@@ -36,6 +38,8 @@ interface Victim {
   progress(): Promise<number>;
   strike(how: Strike): Promise<void>;
   start(): Promise<void>;
+  /** Absent for who has nothing to repair that is ours. */
+  killStarting?(): Promise<unknown>;
   kills: number;
 }
 
@@ -62,13 +66,14 @@ async function run(context: ChaosContext): Promise<Outcome> {
   try {
     while (done() < total) {
       const number = Math.min(total - done(), random() < 0.3 ? 2 : 1);
-      const struck = shuffled(random, victims).slice(0, number);
-      await Promise.all(struck.map((victim) => strikeOne(victim, strikeOf(random))));
+      const struck = shuffled(random, victims)
+        .slice(0, number)
+        .map((victim) => ({ victim, strike: strikeOf(random) }));
+      await Promise.all(struck.map(({ victim, strike }) => strikeOne(victim, strike)));
       lastKillMs = performance.now();
       // NATS first: a consumer that finds none at its start says so and ends, as it should.
-      for (const victim of struck.toSorted((a, b) => Number(b.name === 'nats') - Number(a.name === 'nats'))) {
-        await victim.start();
-      }
+      struck.sort((a, b) => Number(b.victim === victims[NATS]) - Number(a.victim === victims[NATS]));
+      for (const { victim, strike } of struck) await restart(victim, done() < total ? strike.startingMs : null);
       if (done() % (total / 10) < number) say(`${done()} kills, ${pipeline.ledger.committed.size} events`);
     }
     await within(DRAIN_MS, () => pipeline.ledger.committed.size >= target);
@@ -94,26 +99,39 @@ async function run(context: ChaosContext): Promise<Outcome> {
 }
 
 function strikeOf(random: Random): Strike {
-  const isEarly = random() < EARLY_SHARE;
-  const delayMs = integerBetween(random, 0, isEarly ? EARLY_MS : MAX_DELAY_MS);
+  const delayMs = integerBetween(random, 0, MAX_DELAY_MS);
   const isEnding = random() < ENDING_SHARE;
   const endingMs = integerBetween(random, 0, MAX_DELAY_MS);
-  return { isEarly, delayMs, endingMs: isEnding ? endingMs : null };
+  const isStarting = random() < STARTING_SHARE;
+  const startingMs = integerBetween(random, 0, STARTING_MS);
+  return { delayMs, endingMs: isEnding ? endingMs : null, startingMs: isStarting ? startingMs : null };
 }
 
 async function strikeOne(victim: Victim, strike: Strike): Promise<void> {
-  if (!strike.isEarly) {
-    let before = Number.POSITIVE_INFINITY;
-    // Who is asked while its neighbour is being killed may not answer.
-    await within(PROGRESS_MS, async () => {
-      const now = await victim.progress();
-      before = Math.min(before, now);
-      return now > before;
-    });
-  }
+  let before = Number.POSITIVE_INFINITY;
+  // Who is asked while its neighbour is being killed may not answer.
+  await within(PROGRESS_MS, async () => {
+    const now = await victim.progress();
+    before = Math.min(before, now);
+    return now > before;
+  });
   await pause(strike.delayMs);
   await victim.strike(strike);
   victim.kills++;
+}
+
+async function restart(victim: Victim, startingMs: number | null): Promise<void> {
+  if (startingMs !== null && victim.killStarting !== undefined) {
+    const starting = victim.start().then(
+      () => true,
+      () => false,
+    );
+    await pause(startingMs);
+    await victim.killStarting();
+    await starting;
+    victim.kills++;
+  }
+  await victim.start();
 }
 
 function victimsOf(pipeline: Pipeline, nats: NatsServer): Victim[] {
@@ -132,6 +150,7 @@ function victimsOf(pipeline: Pipeline, nats: NatsServer): Victim[] {
       progress: async () => ledger.committed.size,
       strike: (how) => killProgram(feeder.program(), how),
       start: () => feeder.start(),
+      killStarting: () => feeder.program().end('SIGKILL'),
     },
     {
       name: 'consumer',
@@ -139,6 +158,7 @@ function victimsOf(pipeline: Pipeline, nats: NatsServer): Victim[] {
       progress: async () => consumer.applied(),
       strike: (how) => killProgram(consumer.program(), how),
       start: () => consumer.start(),
+      killStarting: () => consumer.program().end('SIGKILL'),
     },
     {
       name: 'nats',
