@@ -20,7 +20,7 @@ export interface HttpPart {
  * @throws HttpListenError when the address cannot be had
  */
 export async function startHttpPart(
-  { httpHost: host, httpPort }: Pick<Options, 'httpHost' | 'httpPort'>,
+  { httpHost: host, httpPort, portOption }: Pick<Options, 'httpHost' | 'httpPort'> & { readonly portOption?: string },
   fetch: (request: Request) => Response | Promise<Response>,
   stack: AsyncDisposableStack,
   logger: Logger,
@@ -29,7 +29,7 @@ export async function startHttpPart(
   let port = httpPort;
   let url = '';
   const start = async () => {
-    const server = await startHttp({ host, port, fetch });
+    const server = await startHttp({ host, port, fetch, ...(portOption === undefined ? {} : { portOption }) });
     ({ port, url } = server);
     return { failed$: server.failed$, stop: () => server.close() };
   };

@@ -85,7 +85,13 @@ export const OPTIONS = {
     describe: 'Address the HTTP API listens on',
     default: '127.0.0.1',
     read: text,
-    commands: STORING,
+    commands: ['run', 'sentry', 'consumer'],
+  }),
+  'health-port': spec<number>({
+    describe: 'Port for /healthz, /readyz and /metrics of a sentry; 0 picks a free one and logs it',
+    defaultText: 'none',
+    read: integer(0, 65_535),
+    commands: ['sentry'],
   }),
   'http-port': spec<number>({
     describe: 'Port of the HTTP API; 0 picks a free one and logs it',

@@ -14,6 +14,7 @@ export interface Options {
   readonly dataDir: string;
   readonly httpHost: string;
   readonly httpPort: number;
+  readonly healthPort: number | undefined;
   readonly apiKeys: string;
   readonly activeValidators: number | undefined;
   readonly nodes: number;
@@ -90,6 +91,7 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     dataDir: required('data-dir', OPTIONS['data-dir']),
     httpHost: required('http-host', OPTIONS['http-host']),
     httpPort: required('http-port', OPTIONS['http-port']),
+    healthPort: read('health-port', OPTIONS['health-port']),
     apiKeys: required('api-keys', OPTIONS['api-keys']),
     activeValidators: read('active-validators', OPTIONS['active-validators']),
     nodes: required('nodes', OPTIONS.nodes),

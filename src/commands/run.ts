@@ -1,10 +1,13 @@
 import { firstValueFrom, merge, NEVER, timer } from 'rxjs';
 import { lockFolder } from '../io/folder-lock.ts';
+import { healthAndMetrics } from '../io/http/health.ts';
+import type { Logger } from '../io/logger.ts';
 import { chooseNetwork } from './choose-network.ts';
 import { startCrawl } from './crawl-part.ts';
 import { prepareFolder } from './data-folder.ts';
 import { openEventPath } from './event-path.ts';
 import { checkGeo } from './geo-part.ts';
+import { type HttpPart, startHttpPart } from './http-part.ts';
 import type { Options } from './options.ts';
 import { startStore, type Told } from './store-part.ts';
 import { renderSummary } from './summary.ts';
@@ -51,12 +54,13 @@ async function start(
   told.checks.push(...crawl.checks);
   told.metrics.sentry = crawl.sentry;
   told.metrics.parts = [...(told.metrics.parts ?? []), ...crawl.sentry.parts];
+  const health = stores ? null : await startHealth(options, told, stack, logger);
   const watched: Watched = { network: network.name, startedMs, crawl, store, forwarded: path.forwarded };
   const watching = watch(watched, screen);
   stack.defer(() => watching.unsubscribe());
 
   return {
-    failed$: merge(crawl.sentry.failed$, path.failed$, store?.failed$ ?? NEVER),
+    failed$: merge(crawl.sentry.failed$, path.failed$, store?.failed$ ?? NEVER, health?.failed$ ?? NEVER),
     async finish() {
       watching.unsubscribe();
       // Connections that do not end must not keep the events of the others from being handed over.
@@ -68,4 +72,21 @@ async function start(
       return left === null ? summary : `${summary}\n${left}.`;
     },
   };
+}
+
+/** Where a sentry tells how it does, if anybody wants to know. */
+async function startHealth(
+  { httpHost, healthPort }: Options,
+  { checks, metrics }: Told,
+  stack: AsyncDisposableStack,
+  logger: Logger,
+): Promise<HttpPart | null> {
+  if (healthPort === undefined) return null;
+  const app = healthAndMetrics(checks, metrics);
+  const where = { httpHost, httpPort: healthPort, portOption: '--health-port' };
+  const part = await startHttpPart(where, (request) => app.fetch(request), stack, logger);
+  metrics.parts = [...(metrics.parts ?? []), part.kept];
+  checks.push(part.check);
+  logger.info({ url: `${part.url}/readyz` }, 'serving health');
+  return part;
 }

@@ -31,8 +31,9 @@ it('a sentry crawls on while NATS is away, and publishes what waited on disk onc
     const dataDir = join(folder.path, 'sentry');
     const sentry = valtrack([
       ...['sentry', '--nats-url', nats.url, '--data-dir', dataDir],
-      ...['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '100'],
+      ...['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '100', '--health-port', '0'],
     ]);
+    const { url: readyz } = await sentry.line(({ msg }) => msg === 'serving health');
     await sentry.line(({ msg }) => msg === `${NODES} of ${NODES} devnet nodes observed`);
     expect(sentry.log).toContainEqual(
       expect.objectContaining({
@@ -42,6 +43,14 @@ it('a sentry crawls on while NATS is away, and publishes what waited on disk onc
     );
     // One announcement and one observation each, at least.
     expect(await eventsWaiting(dataDir)).toBeGreaterThanOrEqual(2 * NODES);
+    const answer = await fetch(String(readyz));
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      ready: false,
+      reasons: ['no NATS server can be reached'],
+    });
+    const metrics = await (await fetch(String(readyz).replace('/readyz', '/metrics'))).text();
+    expect(Number(/^valtrack_event_log_entries (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThanOrEqual(2 * NODES);
 
     await nats.start();
     const consumerDir = join(folder.path, 'consumer');

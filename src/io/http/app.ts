@@ -1,14 +1,14 @@
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from '../logger.ts';
-import { createMetrics, type MetricSources } from '../metrics.ts';
+import type { MetricSources } from '../metrics.ts';
 import type { NetworkFigures } from '../tracker/network-figures.ts';
 import type { ViewReader } from '../tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { addFigures } from './figures.ts';
 import { addGeolocation, type GeolocationStatus } from './geolocation.ts';
-import { addHealth, type ReadinessCheck } from './health.ts';
+import { addHealth, addMetrics, type ReadinessCheck } from './health.ts';
 import { OPENAPI } from './openapi.ts';
 import type { Pseudonym } from './pseudonym.ts';
 import { parseTimeRange } from './time-range.ts';
@@ -60,10 +60,7 @@ export function createApp(options: AppOptions): Hono {
   addGeolocation(app, geolocation);
   app.get('/openapi.json', (context) => context.json(OPENAPI));
   addHealth(app, readiness);
-  app.get('/metrics', async (context) => {
-    const { contentType, render } = createMetrics(metrics);
-    return context.body(await render(), 200, { 'Content-Type': contentType });
-  });
+  addMetrics(app, metrics);
 
   app.notFound((context) => {
     const isKnown = app.routes.some(({ method, path }) => method === 'GET' && path === context.req.path);

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono';
+import { createMetrics, type MetricSources } from '../metrics.ts';
 
 /** Resolves to `null`, or to the reason why the program is not ready. */
 export type ReadinessCheck = () => Promise<string | null>;
@@ -10,6 +11,26 @@ export function addHealth(app: Hono, readiness: readonly ReadinessCheck[]): void
     const reasons = await reasonsOf(readiness);
     return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
   });
+}
+
+/** `/metrics`: everything that is counted, for Prometheus. */
+export function addMetrics(app: Hono, sources: MetricSources): void {
+  app.get('/metrics', async (context) => {
+    // Sources come and go, so what there is to tell is looked up at each scrape.
+    const { contentType, render } = createMetrics(sources);
+    return context.body(await render(), 200, { 'Content-Type': contentType });
+  });
+}
+
+/** For a program that stores nothing: how it does, and what it counts. */
+export function healthAndMetrics(readiness: readonly ReadinessCheck[], sources: MetricSources): Hono {
+  const app = new Hono();
+  addHealth(app, readiness);
+  addMetrics(app, sources);
+  app.notFound((context) =>
+    context.json({ error: `there is nothing at ${context.req.path}; a sentry stores nothing` }, 404),
+  );
+  return app;
 }
 
 /** What answers as long as there is nothing to serve: health, and the reasons to everybody else. */
