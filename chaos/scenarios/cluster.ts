@@ -13,7 +13,7 @@ const EVERY_MS = 5_000;
 const DOWN_MS = 1_500;
 const CALM_MS = 1_500;
 const DRAIN_MS = 180_000;
-const MAX_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 5_000;
 const REPLICAS = 3;
 
 async function run({ dir, random, short, say }: ChaosContext): Promise<Outcome> {

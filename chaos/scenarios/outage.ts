@@ -34,7 +34,7 @@ const CALM_MS = 1_500;
 const BURST = 600;
 const DRAIN_MS = 180_000;
 /** Of a machine that does other things too. */
-const MAX_PAUSE_MS = 3_000;
+const MAX_PAUSE_MS = 5_000;
 
 interface Disturbance {
   readonly did: string;
