@@ -14,7 +14,7 @@ import { poison } from './scenarios/poison.ts';
 import { soak } from './scenarios/soak.ts';
 import { endAll } from './support/processes.ts';
 import type { ChaosContext, Outcome, Report, Scenario } from './support/scenario.ts';
-import { lineOf, tableOf } from './support/telling.ts';
+import { lineOf, tableOf, verdictOf } from './support/telling.ts';
 
 /**
  * Kills, cuts off, fills up and poisons the whole program, with real processes, and compares what is stored with a
@@ -78,10 +78,8 @@ const waiting = [...chosen];
 await Promise.all(Array.from({ length: Number(values.jobs) }, work));
 const failed = reports.filter(({ ok }) => !ok);
 const tookSeconds = Math.round((performance.now() - beganMs) / 1000);
-if (!values.json)
-  print(
-    `\n${tableOf(reports)}\n\n${reports.length - failed.length} of ${reports.length} held, ${tookSeconds} s, seed ${seed}`,
-  );
+const held = reports.filter((report) => verdictOf(report) === 'held').length;
+if (!values.json) print(`\n${tableOf(reports)}\n\n${held} of ${reports.length} held, ${tookSeconds} s, seed ${seed}`);
 if (failed.length === 0) await rm(root, { recursive: true, force: true });
 else process.stderr.write(`chaos: what was stored, and the logs, are in ${root}\n`);
 process.exit(failed.length === 0 ? 0 : 1);

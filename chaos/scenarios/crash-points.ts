@@ -59,8 +59,9 @@ async function run(context: ChaosContext): Promise<Outcome> {
   if (!canTrace())
     return {
       did: `nothing, since strace is not there or may not trace; ${IN_PROCESS}`,
-      figures: { points: 0 },
+      figures: {},
       problems: [],
+      isImpossible: true,
     };
   const outcomes = [await onTarget(context, 'consumer'), await onTarget(context, 'sentry')];
   const figures: Record<string, number> = {};

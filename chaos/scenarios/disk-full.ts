@@ -33,7 +33,8 @@ async function run(context: ChaosContext): Promise<Outcome> {
   const reason = await whyNoMount(context.dir);
   if (reason !== null) {
     const instead = 'full disks inside the process are in test/io/event-log and test/io/consumer*.test.ts';
-    return { did: `nothing, since no tmpfs can be mounted (${reason}); ${instead}`, figures: {}, problems: [] };
+    const did = `nothing, since no tmpfs can be mounted (${reason}); ${instead}`;
+    return { did, figures: {}, problems: [], isImpossible: true };
   }
   const figures: Record<string, number> = {};
   const problems: string[] = [];

@@ -24,6 +24,8 @@ export interface Outcome {
   readonly figures: Readonly<Record<string, number | string>>;
   /** What is not as it should be, in words; empty when all is well. */
   readonly problems: readonly string[];
+  /** This machine does not allow it: nothing was done, and nothing is proven. */
+  readonly isImpossible?: boolean;
 }
 
 export interface Scenario {
