@@ -100,7 +100,7 @@ export async function startConsumer({
   const tell = (text: string) => logger.info(text);
   const store = await openStore({ dataDir, ...model, ...limits, scheduler, onFailureOf: tellOf, tell });
   const stages = reduce(store.view, {
-    logId: log.id,
+    log,
     ...model,
     batchSize,
     batchMs,

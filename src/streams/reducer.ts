@@ -7,12 +7,12 @@ import { decodeEvent, METADATA_RECEIVED, type ValtrackEvent } from '../consensus
 import { observe, type PeerView } from '../consensus/peer-view.ts';
 import { batches } from './flow/batches.ts';
 import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
-import type { Delivery } from './ports/event-log.ts';
+import type { Delivery, EventLog } from './ports/event-log.ts';
 import type { BatchChange, DeadLetter, ViewStore } from './ports/view-store.ts';
 
 export interface ReduceOptions {
-  /** Id of the log the deliveries come from; the position in it is committed with each batch. */
-  readonly logId: string;
+  /** The log the deliveries come from; the position in it is committed with each batch. */
+  readonly log: Pick<EventLog, 'id'>;
   /** Without it, subnets tell nothing about the number of validators. */
   readonly model?: EstimatorModel;
   readonly batchSize: number;
@@ -45,7 +45,7 @@ const RETRY_MAX_MS = 10_000;
  */
 export function reduce(
   store: ViewStore,
-  { logId, model, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
+  { log, model, batchSize, batchMs, scheduler, onFailure }: ReduceOptions,
 ): (deliveries: Observable<Delivery>) => Observable<BatchSummary> {
   const commit = (batch: readonly Delivery[]) =>
     defer(async () => {
@@ -54,7 +54,7 @@ export function reduce(
       if (deliveries.length === 0) return null;
       const { change, summary } = await changeOf(
         store,
-        { logId, model: model ?? null, committedMs: scheduler.now() },
+        { logId: log.id, model: model ?? null, committedMs: scheduler.now() },
         deliveries,
       );
       await store.commit(change);

@@ -57,8 +57,10 @@ function memoryStore(): ViewStore {
   };
 }
 
+let log: { id: string };
+
 function start({ batchSize = 3, batchMs = 10 } = {}): void {
-  const options = { logId: 'log', batchSize, batchMs, scheduler: time.scheduler };
+  const options = { log, batchSize, batchMs, scheduler: time.scheduler };
   reduce(memoryStore(), {
     ...options,
     onFailure: ({ attempt, delayMs }) => note(`failure ${attempt}, again in ${delayMs}`),
@@ -75,6 +77,7 @@ function observed(eventId: string, fields: Record<string, unknown> = {}): LogEnt
 
 beforeEach(() => {
   time = virtualTime();
+  log = { id: 'log' };
   happened = [];
   commits = [];
   failures = [];
@@ -201,6 +204,19 @@ describe('reduce', () => {
     send(1, { subject: 'events.metadata_received', eventId: 'bad', payload: broken });
     await time.advance(20);
     expect(commits[1]?.deadLetters).toEqual([]);
+  });
+
+  it('stores positions under the name that the log has by then: a stream made anew under way is another one', async () => {
+    start();
+    send(7, observed('r:0'));
+    await time.advance(20);
+    log.id = 'anew';
+    send(1, observed('r:1'));
+    await time.advance(20);
+    expect(commits.map(({ log: id, position }) => [id, position])).toEqual([
+      ['log', 7],
+      ['anew', 1],
+    ]);
   });
 
   it('makes no view of a discovery', async () => {
