@@ -1,4 +1,4 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { REFUSALS } from '../consensus/events.ts';
 import type { Depth } from '../streams/flow/merge-bounded.ts';
 import type { SentryStats } from '../streams/sentry.ts';
@@ -30,6 +30,10 @@ export interface Metrics {
   render(): Promise<string>;
 }
 
+type Fill<Label extends string> = (
+  set: (labels: Partial<Record<Label, string>>, value: number) => void,
+) => void | Promise<void>;
+
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
 
@@ -38,13 +42,10 @@ export function createMetrics(sources: MetricSources): Metrics {
     name: string,
     help: string,
     labelNames: readonly Label[],
-    fill: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void | Promise<void>,
+    fill: Fill<Label>,
   ): void {
     new Gauge({
-      name: `valtrack_${name}`,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
+      ...described(name, help, labelNames),
       async collect() {
         this.reset();
         await fill((labels, value) => this.set(labels as Record<Label, string>, value));
@@ -52,14 +53,34 @@ export function createMetrics(sources: MetricSources): Metrics {
     });
   }
 
+  /** The same for what only grows while the process lives. */
+  function counter<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    fill: Fill<Label>,
+  ): void {
+    new Counter({
+      ...described(name, help, labelNames),
+      async collect() {
+        this.reset();
+        await fill((labels, value) => this.inc(labels as Record<Label, string>, value));
+      },
+    });
+  }
+
+  function described<Label extends string>(name: string, help: string, labelNames: readonly Label[]) {
+    return { name: `valtrack_${name}`, help, labelNames: [...labelNames], registers: [registry] };
+  }
+
   const { sentry, consumer, spool, strays, parts, geolocation } = sources;
   if (strays !== undefined) {
-    gauge('uncaught_network_errors_total', 'Errors in network libraries that nobody caught', ['library'], (set) => {
+    counter('uncaught_network_errors_total', 'Errors in network libraries that nobody caught', ['library'], (set) => {
       for (const [library, count] of strays) set({ library }, count);
     });
   }
   if (parts !== undefined) {
-    gauge('part_restarts_total', 'How often a part has failed and was to be started again', ['part'], (set) => {
+    counter('part_restarts_total', 'How often a part has failed and was to be started again', ['part'], (set) => {
       for (const { name, restarts } of parts) set({ part: name.replace(/^the /, '') }, restarts);
     });
   }
@@ -71,20 +92,20 @@ export function createMetrics(sources: MetricSources): Metrics {
     gauge('peers_due', 'Peers whose time has come and that wait for a slot', [], (set) =>
       set({}, sentry.stats().peers.due),
     );
-    gauge('peers_over_limit_total', 'What became of peers when no more could be kept', ['outcome'], (set) => {
+    counter('peers_over_limit_total', 'What became of peers when no more could be kept', ['outcome'], (set) => {
       const { refused, evicted } = sentry.stats().peers;
       set({ outcome: 'refused' }, refused);
       set({ outcome: 'evicted' }, evicted);
     });
     gauge('visits_in_flight', 'Visits in flight over all stages', [], (set) => set({}, sentry.stats().inFlight));
-    gauge('observations_total', 'Observations made since the start', [], (set) => set({}, sentry.stats().observed));
+    counter('observations_total', 'Observations made since the start', [], (set) => set({}, sentry.stats().observed));
     gauge('observed_this_epoch', 'Distinct peers observed since the epoch began', [], (set) =>
       set({}, sentry.stats().observedThisEpoch),
     );
-    gauge('failed_visits_total', 'Failed visits since the start', ['stage', 'cause', 'client'], (set) => {
+    counter('failed_visits_total', 'Failed visits since the start', ['stage', 'cause', 'client'], (set) => {
       for (const { stage, cause, client, count } of sentry.stats().failures) set({ stage, cause, client }, count);
     });
-    gauge('inbound_turned_away_total', 'Inbound connections that found no slot', [], (set) =>
+    counter('inbound_turned_away_total', 'Inbound connections that found no slot', [], (set) =>
       set({}, sentry.stats().turnedAway),
     );
     gauge('stage_depth', 'Items in a stage', ['stage', 'state'], (set) => {
@@ -119,19 +140,19 @@ export function createMetrics(sources: MetricSources): Metrics {
     gauge('event_log_kept_bytes', 'Bytes of those events', [], (set) => set({}, spool.kept().bytes));
   }
   if (consumer !== undefined) {
-    gauge('events_total', 'Deliveries since the start, by what became of them', ['outcome'], (set) => {
+    counter('events_total', 'Deliveries since the start, by what became of them', ['outcome'], (set) => {
       const { applied, duplicates, malformed } = consumer.counts();
       set({ outcome: 'applied' }, applied);
       set({ outcome: 'duplicate' }, duplicates);
       set({ outcome: 'malformed' }, malformed);
     });
-    gauge('dead_letters_total', 'Events put aside since the start, by what is wrong with them', ['reason'], (set) => {
+    counter('dead_letters_total', 'Events put aside since the start, by what is wrong with them', ['reason'], (set) => {
       for (const reason of REFUSALS) set({ reason }, consumer.counts().deadLetters.get(reason) ?? 0);
     });
-    gauge('dead_letters_dropped_total', 'Older ones of those removed to make room', [], (set) =>
+    counter('dead_letters_dropped_total', 'Older ones of those removed to make room', [], (set) =>
       set({}, consumer.counts().deadLettersDropped),
     );
-    gauge('parquet_files_total', 'Parquet files since the start, by what became of them', ['change'], (set) => {
+    counter('parquet_files_total', 'Parquet files since the start, by what became of them', ['change'], (set) => {
       const { parquetFiles, upkeep } = consumer.counts();
       set({ change: 'written' }, parquetFiles);
       set({ change: 'merged' }, upkeep.merged);
@@ -139,13 +160,13 @@ export function createMetrics(sources: MetricSources): Metrics {
       set({ change: 'addresses removed' }, upkeep.anonymised);
       set({ change: 'dropped' }, upkeep.dropped);
     });
-    gauge('forgotten_total', 'What has become too old since the start, by what it was', ['what'], (set) => {
+    counter('forgotten_total', 'What has become too old since the start, by what it was', ['what'], (set) => {
       const { peers, deadLetters, eventIds } = consumer.counts().forgotten;
       set({ what: 'addresses of a peer' }, peers);
       set({ what: 'dead letter' }, deadLetters);
       set({ what: 'event id' }, eventIds);
     });
-    gauge('parquet_rows_total', 'Rows written to Parquet files since the start', [], (set) =>
+    counter('parquet_rows_total', 'Rows written to Parquet files since the start', [], (set) =>
       set({}, consumer.counts().parquetRows),
     );
     gauge('parquet_staged_rows', 'Rows that wait to be written to Parquet files', [], (set) =>
@@ -153,7 +174,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     );
   }
   if (geolocation !== undefined) {
-    gauge(
+    counter(
       'addresses_located_total',
       'Look-ups since the start; provisional ones, of which a source could not be asked, are among the others',
       ['outcome'],

@@ -41,3 +41,15 @@ it('tells how often each part was started again', async () => {
     'valtrack_part_restarts_total{part="discovery"} 0',
   ]);
 });
+
+it('declares as counters what Prometheus takes a rate of, and nothing else', async () => {
+  const parts = [{ name: 'discovery', restarts: 2 }];
+  const metrics = createMetrics({ parts, spool: spoolWith(null) });
+  await metrics.render();
+  const types = (await metrics.render()).split('\n').filter((line) => line.startsWith('# TYPE '));
+  expect(types).toContain('# TYPE valtrack_part_restarts_total counter');
+  expect(types).toContain('# TYPE valtrack_event_log_entries gauge');
+  for (const type of types) expect(type.endsWith(' counter')).toBe(type.includes('_total '));
+  // A second scrape does not add up what the first has told.
+  expect(await metrics.render()).toContain('valtrack_part_restarts_total{part="discovery"} 2');
+});
