@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -91,6 +92,20 @@ describe('a CSV recording', () => {
   });
 });
 
+it('knows CSV on standard input by its header', async () => {
+  const fromFile = await read(SAMPLE);
+  const fromInput = await read('-', createReadStream(SAMPLE, { highWaterMark: 1_000 }));
+  expect(fromFile.events).toHaveLength(100);
+  expect(fromInput).toEqual(fromFile);
+});
+
+it('refuses CSV of something else rather than to find no event in it', async () => {
+  const path = await file('peers.csv', 'peer_id,last_seen\npeer-a,1716910737176\n');
+  await expect(read(path)).rejects.toThrow('names no id and no timestamp');
+  expect(await read(await file('empty.csv', ''))).toEqual({ events: [], broken: [] });
+  expect(await read('-', Readable.from([]))).toEqual({ events: [], broken: [] });
+});
+
 describe('a recording of JSON lines', () => {
   const lines = [
     JSON.stringify(wireObservation()),
@@ -172,6 +187,7 @@ describe('a Parquet recording', () => {
 
   it('says so when the file is no Parquet', async () => {
     await expect(read(await file('not.parquet', 'something else entirely'))).rejects.toThrow(/not\.parquet/);
+    await expect(read(await file('empty.parquet', ''))).rejects.toThrow(/empty\.parquet is no Parquet file/);
   });
 });
 

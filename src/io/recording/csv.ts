@@ -9,8 +9,12 @@ export interface CsvRecord {
 /**
  * Reads CSV with a header and one record a line; fields in quotes may hold commas and doubled quotes. Line breaks inside
  * quotes, which RFC 4180 allows and events never have, are refused, so that one stray quote breaks one record only.
+ * What `checkHeader` throws ends the reading.
  */
-export async function* csvRecords(lines: AsyncIterable<NumberedLine>): AsyncGenerator<CsvRecord> {
+export async function* csvRecords(
+  lines: AsyncIterable<NumberedLine>,
+  checkHeader: (header: readonly string[]) => void,
+): AsyncGenerator<CsvRecord> {
   let header: string[] | undefined;
   for await (const { line, text } of lines) {
     if (text === '') continue;
@@ -20,8 +24,10 @@ export async function* csvRecords(lines: AsyncIterable<NumberedLine>): AsyncGene
     }
     const values = csvFields(text);
     if (values === null) yield { line, fields: 'quotes that do not match' };
-    else if (header === undefined) header = values;
-    else if (values.length !== header.length) {
+    else if (header === undefined) {
+      checkHeader(values);
+      header = values;
+    } else if (values.length !== header.length) {
       yield { line, fields: `${values.length} fields where the header has ${header.length}` };
     } else yield { line, fields: Object.fromEntries(header.map((name, index) => [name, values[index] as string])) };
   }
