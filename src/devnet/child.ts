@@ -3,12 +3,12 @@ import { type Devnet, startDevnet } from './devnet.ts';
 
 /** The entry of a devnet in a process of its own; see `fork.ts`. */
 
-// Control-C reaches the whole group: the parent decides what becomes of the devnet, by closing the channel.
-process.on('SIGINT', () => undefined);
+// Control-C, a closed terminal and what stops a service reach the whole group: the parent decides what becomes of the
+// devnet, by closing the channel, which its own end does as well.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
 
 const { promise: disconnected, resolve: disconnect } = Promise.withResolvers<void>();
 process.once('disconnect', disconnect);
-process.once('SIGTERM', disconnect);
 process.once('message', (message: ToChild) => void run(message));
 
 async function run({ options }: ToChild): Promise<void> {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -65,6 +65,17 @@ describe('a devnet in a process of its own', () => {
     parent.kill('SIGKILL');
     await once(parent, 'exit');
     await vi.waitFor(async () => expect(await listens(address)).toBe(false), { timeout: 10_000 });
+  });
+
+  it('leaves it to its parent when to end, though a signal reaches the whole group', async () => {
+    const child = fork(fileURLToPath(new URL('../../src/devnet/child.ts', import.meta.url)));
+    const exited = once(child, 'exit');
+    child.send({ kind: 'start', options: { nodes: 1, seed: 1, slotMs: 250, dir: dir.path } });
+    const [{ kind }] = await once(child, 'message');
+    expect(kind).toBe('started');
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal);
+    child.disconnect();
+    expect(await exited).toEqual([0, null]);
   });
 });
 
