@@ -3,6 +3,7 @@ import { startHttp } from '../io/http/server.ts';
 import { type KeptPart, keepRunning } from '../io/keep-running.ts';
 import type { Logger } from '../io/logger.ts';
 import type { Check } from './health.ts';
+import { DEFAULT_HTTP_PORT } from './option-table.ts';
 import type { Options } from './options.ts';
 
 /** The HTTP server of the program, which is started again when it fails. */
@@ -20,7 +21,7 @@ export interface HttpPart {
  * @throws HttpListenError when the address cannot be had
  */
 export async function startHttpPart(
-  { httpHost: host, httpPort, portOption }: Pick<Options, 'httpHost' | 'httpPort'> & { readonly portOption?: string },
+  { httpHost: host, httpPort = DEFAULT_HTTP_PORT }: Pick<Options, 'httpHost' | 'httpPort'>,
   fetch: (request: Request) => Response | Promise<Response>,
   stack: AsyncDisposableStack,
   logger: Logger,
@@ -29,7 +30,7 @@ export async function startHttpPart(
   let port = httpPort;
   let url = '';
   const start = async () => {
-    const server = await startHttp({ host, port, fetch, ...(portOption === undefined ? {} : { portOption }) });
+    const server = await startHttp({ host, port, fetch });
     ({ port, url } = server);
     return { failed$: server.failed$, stop: () => server.close() };
   };

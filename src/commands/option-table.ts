@@ -40,6 +40,8 @@ function spec<T>(option: OptionSpec<T>): OptionSpec<T> {
 
 /** Where `sentry` and `consumer` look for NATS when nobody says. */
 export const DEFAULT_NATS_URL = 'nats://localhost:4222';
+/** Where `run` and `consumer` serve then; a sentry beside a consumer must not take it away. */
+export const DEFAULT_HTTP_PORT = 8080;
 
 const CRAWLING: readonly Command[] = ['run', 'sentry'];
 const STORING: readonly Command[] = ['run', 'consumer'];
@@ -87,17 +89,11 @@ export const OPTIONS = {
     read: text,
     commands: ['run', 'sentry', 'consumer'],
   }),
-  'health-port': spec<number>({
-    describe: 'Port for /healthz, /readyz and /metrics of a sentry; 0 picks a free one and logs it',
-    defaultText: 'none',
-    read: integer(0, 65_535),
-    commands: ['sentry'],
-  }),
   'http-port': spec<number>({
-    describe: 'Port of the HTTP API; 0 picks a free one and logs it',
-    default: '8080',
+    describe: 'Port of the HTTP API; 0 picks a free one and logs it. A sentry has only /healthz, /readyz and /metrics',
+    defaultText: `run, consumer: ${DEFAULT_HTTP_PORT}; sentry: none`,
     read: integer(0, 65_535),
-    commands: STORING,
+    commands: ['run', 'sentry', 'consumer'],
   }),
   'api-keys': spec<string>({
     describe: 'File with the API keys, one a line; read again when it changes',

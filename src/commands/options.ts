@@ -13,8 +13,7 @@ export interface Options {
   readonly network: string;
   readonly dataDir: string;
   readonly httpHost: string;
-  readonly httpPort: number;
-  readonly healthPort: number | undefined;
+  readonly httpPort: number | undefined;
   readonly apiKeys: string;
   readonly activeValidators: number | undefined;
   readonly nodes: number;
@@ -90,8 +89,7 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     network: required('network', OPTIONS.network),
     dataDir: required('data-dir', OPTIONS['data-dir']),
     httpHost: required('http-host', OPTIONS['http-host']),
-    httpPort: required('http-port', OPTIONS['http-port']),
-    healthPort: read('health-port', OPTIONS['health-port']),
+    httpPort: read('http-port', OPTIONS['http-port']),
     apiKeys: required('api-keys', OPTIONS['api-keys']),
     activeValidators: read('active-validators', OPTIONS['active-validators']),
     nodes: required('nodes', OPTIONS.nodes),

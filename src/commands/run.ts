@@ -76,15 +76,14 @@ async function start(
 
 /** Where a sentry tells how it does, if anybody wants to know. */
 async function startHealth(
-  { httpHost, healthPort }: Options,
+  options: Options,
   { checks, metrics }: Told,
   stack: AsyncDisposableStack,
   logger: Logger,
 ): Promise<HttpPart | null> {
-  if (healthPort === undefined) return null;
+  if (options.httpPort === undefined) return null;
   const app = healthAndMetrics(checks, metrics);
-  const where = { httpHost, httpPort: healthPort, portOption: '--health-port' };
-  const part = await startHttpPart(where, (request) => app.fetch(request), stack, logger);
+  const part = await startHttpPart(options, (request) => app.fetch(request), stack, logger);
   metrics.parts = [...(metrics.parts ?? []), part.kept];
   checks.push(part.check);
   logger.info({ url: `${part.url}/readyz` }, 'serving health');

