@@ -69,20 +69,25 @@ async function networkFile({ networkPath }: ForkedDevnet): Promise<DevnetFile> {
   return JSON.parse(await readFile(networkPath, 'utf8')) as DevnetFile;
 }
 
-/** Waits until everybody has been observed, and for so many epochs after that. */
-async function crawled(crawler: Valtrack): Promise<void> {
+/** Waits until everybody has been observed, as long as it takes, so many times and more epochs than that have passed. */
+async function crawled(crawler: Valtrack, url: string): Promise<void> {
   const all = await crawler.line(({ msg }) => msg === `${NODES} of ${NODES} devnet nodes observed`, 60_000);
   const isLater = ({ msg }: LogLine, index: number) => msg === 'progress' && index > crawler.log.indexOf(all);
-  await vi.waitFor(() => expect(crawler.log.filter(isLater).length).toBeGreaterThan(EPOCHS), {
-    timeout: 60_000,
-    interval: 100,
-  });
+  await vi.waitFor(
+    async () => {
+      expect(crawler.log.filter(isLater).length).toBeGreaterThan(EPOCHS);
+      const observations = (await fetchValidators(url, KEY)).map((row) => row.num_observations);
+      expect(observations).toHaveLength(NODES);
+      expect(Math.min(...observations)).toBeGreaterThanOrEqual(EPOCHS);
+    },
+    { timeout: 60_000, interval: 100 },
+  );
 }
 
 async function crawlWithRun({ networkPath }: ForkedDevnet, dataDir: string) {
   const args = ['run', '--network', networkPath, '--data-dir', dataDir, '--http-port', '0', '--api-keys', keys];
   const run = valtrack(args);
-  await crawled(run);
+  await crawled(run, await run.url());
   expect(await run.stop()).toBe(0);
   // Once more with nobody to crawl: what is stored is served again, and stands still.
   const quiet = join(folder.path, 'quiet.json');
@@ -111,7 +116,7 @@ async function crawlOverNats({ networkPath }: ForkedDevnet, dataDir: string) {
     ]);
     const url = await consumer.url();
     const sentry = valtrack(['sentry', '--nats-url', nats.url, '--network', networkPath, '--data-dir', sentryDir]);
-    await crawled(sentry);
+    await crawled(sentry, url);
     expect(await sentry.stop()).toBe(0);
     const published = Number(/([\d,]+) events were published/.exec(sentry.stdout())?.[1]?.replace(',', ''));
     expect(published).toBeGreaterThan(2 * NODES);
@@ -158,11 +163,10 @@ describe.each(['run', 'nats'] as const)('%s', (way) => {
     }
   });
 
-  it('has observed each node about once an epoch', () => {
-    // A visit late in one epoch may come early in the next; nobody is visited twice in one.
+  it('has observed no node more than once an epoch', () => {
+    // A visit late in one epoch may come early in the next.
     const epochs = result().log.filter(({ msg, epoch }) => msg === 'progress' && epoch !== undefined).length;
     for (const row of result().validators) {
-      expect(row.num_observations).toBeGreaterThanOrEqual(EPOCHS);
       expect(row.num_observations).toBeLessThanOrEqual(epochs + 1);
     }
   });
