@@ -1,9 +1,10 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Network } from '../consensus/network.ts';
 import { BUILT_IN_NETWORKS, builtInNetwork } from '../consensus/networks.ts';
 import { forkDevnet } from '../devnet/fork.ts';
+import { exists } from '../io/disk-steps.ts';
 import type { Logger } from '../io/logger.ts';
 import { readNetworkConfig } from '../io/network-config.ts';
 import { type DevnetNode, devnetNetwork, readDevnetFile } from '../io/network-file.ts';
@@ -93,7 +94,7 @@ async function byName({
     return { network: reached, truth: null, devnetFile: null };
   }
   if (name.includes('/') || name.endsWith('.json')) {
-    if ((await stat(name).catch(() => null)) === null) throw new UsageError(`--network ${name}: there is no such file`);
+    if (!(await exists(name))) throw new UsageError(`--network ${name}: there is no such file`);
     return fromFile(name);
   }
   throw new UsageError(

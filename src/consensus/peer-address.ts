@@ -9,7 +9,7 @@ export interface PeerAddress {
 
 const IP_AND_PORT = /^\/ip([46])\/([0-9a-fA-F:.]{2,45})\/(?:tcp|udp)\/(\d{1,5})(?:\/|$)/;
 
-/** Reads `/ip4|ip6/…/tcp/…` and `/ip4|ip6/…/udp/…/quic-v1`, where a peer listens. Total: any other text is `null`. */
+/** Reads `/ip4|ip6/…/tcp/…` and `/ip4|ip6/…/udp/…/quic-v1`, where a peer listens. Total; all other text is `null`. */
 export function parsePeerAddress(multiaddr: string): PeerAddress | null {
   const address = parseObservedAddress(multiaddr);
   return address === null || address.port === 0 ? null : address;

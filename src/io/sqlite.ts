@@ -145,12 +145,14 @@ function wrap(handle: sqlite3.Database, path: string): SqliteDatabase {
         handle.exec(sql, (error) => (error === null ? resolve() : reject(error)));
       }),
     transaction: (work) => {
-      const result = lastTransaction.then(() => inTransaction(database, work));
-      lastTransaction = result.catch(() => undefined);
+      // Whether the one before has failed is told to who asked for it.
+      const inTurn = () => inTransaction(database, work);
+      const result = lastTransaction.then(inTurn, inTurn);
+      lastTransaction = result;
       return result;
     },
     close: async () => {
-      await lastTransaction;
+      await Promise.allSettled([lastTransaction]);
       await new Promise<void>((resolve, reject) => {
         handle.close((error) => (error === null ? resolve() : reject(error)));
       });

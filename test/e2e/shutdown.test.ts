@@ -178,9 +178,11 @@ describe('a terminal that is closed', () => {
 });
 
 describe('an error that nobody has caught', () => {
-  /** Loaded before the program: does something odd once it runs. */
+  /** Loaded before the program: does something odd when it is told to. */
   const planted = (code: string) => ({
-    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`setTimeout(() => {${code}}, 4000)`)}` },
+    env: {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(`process.once('SIGUSR2', () => {${code}})`)}`,
+    },
   });
 
   it.each([
@@ -191,6 +193,7 @@ describe('an error that nobody has caught', () => {
     async (_, code) => {
       const run = quietRun(planted(code));
       await run.url();
+      run.child.kill('SIGUSR2');
       expect(await run.exited).toBe(1);
       expect(run.log).toContainEqual(
         expect.objectContaining({ level: 60, msg: 'a mistake in the program: an error was not caught' }),
@@ -204,6 +207,7 @@ describe('an error that nobody has caught', () => {
     const stack = 'Error: odd\\n    at parse (/app/node_modules/@chainsafe/libp2p-yamux/dist/src/decode.js:1:1)';
     const run = quietRun(planted(`const e = new Error("odd"); e.stack = "${stack}"; Promise.reject(e)`));
     const url = await run.url();
+    run.child.kill('SIGUSR2');
     await run.line(({ msg }) => msg === 'an error in a network library was not caught; it ends nothing');
     expect(await (await fetch(`${url}/metrics`)).text()).toContain(
       'valtrack_uncaught_network_errors_total{library="@chainsafe/libp2p-yamux"} 1',
