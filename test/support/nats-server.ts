@@ -7,6 +7,8 @@ import { tempDir } from './temp-dir.ts';
 export interface TestNatsServer {
   readonly url: string;
   readonly port: number;
+  /** Where it keeps its files. */
+  readonly storeDir: string;
   /** Of the process that runs now. */
   readonly pid: number;
   /** Ends the process, as a crash would with SIGKILL; its files stay. */
@@ -43,6 +45,7 @@ export async function startNatsServer({
 
   return {
     port,
+    storeDir: dir.path,
     get pid() {
       return child.pid ?? 0;
     },

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts';
 import type { NatsLink } from './nats-connection.ts';
 import { EventLogConfigError } from './nats-errors.ts';
 import { eventIdIn } from './nats-message-id.ts';
+import { type Stall, stallWatch } from './nats-stall.ts';
 import type { NatsTopology } from './nats-topology.ts';
 import type { NatsUnacked } from './nats-unacked.ts';
 
@@ -22,21 +23,18 @@ const RETRY_MAX_MS = 10_000;
 const PULL_EXPIRES_MS = 10_000;
 /** Two of these without a sign of life, and the client looks whether the durable is still there. */
 const IDLE_HEARTBEAT_MS = 1000;
-/** Twice this without a message while some wait, and the pull is begun anew. */
-const WATCH_MS = 5_000;
+/** How often to look whether the durable still gives what it has; at least twice in an ack wait. */
+const LOOK_MS = 5_000;
 
 /**
  * Pulls for one durable while the connection is up. Whatever ends a pull, the stream or the durable being removed
- * included, is met by making what is missing and pulling again; only a stream or durable of the wrong kind ends it all.
+ * included, is met by making what is missing and pulling again; a durable that is stuck is made anew. Only a stream or
+ * durable of the wrong kind ends it all.
  */
 export function natsDeliveries(context: NatsDeliveriesContext, options: DeliveryOptions): Observable<Delivery> {
   return defer(() => {
-    let inherited = true;
-    const session$ = pullSession(context, options, () => {
-      // What the subscriber before left would otherwise come only after its ack wait.
-      if (inherited) context.unacked.giveBack();
-      inherited = false;
-    });
+    const reader: Reader = { received: 0, hasInherited: true, isStuck: false, stallOf: null };
+    const session$ = pullSession(context, options, reader);
     const retried$ = session$.pipe(retry({ resetOnSuccess: true, delay: retryDelay(context.logger, options.durable) }));
     return context.link.connected$.pipe(switchMap((up) => (up ? retried$ : EMPTY)));
   });
@@ -51,30 +49,39 @@ function retryDelay(logger: Logger, durable: string) {
   };
 }
 
-/**
- * One pull; never completes, its end is an error. `onPulling` is called once the server has the request: nats-server 2.9
- * mislays a message that is given back while the only request it knows is one whose asker has left.
- */
+/** What one subscriber goes on with from pull to pull. */
+interface Reader {
+  received: number;
+  /** Whether messages may be left in hand from the subscriber before. */
+  hasInherited: boolean;
+  isStuck: boolean;
+  stallOf: ReturnType<typeof stallWatch> | null;
+}
+
+/** One pull; never completes, its end is an error. */
 function pullSession(
-  { link, topology, unacked }: NatsDeliveriesContext,
+  { link, topology, unacked, logger }: NatsDeliveriesContext,
   { durable, maxInFlight }: DeliveryOptions,
-  onPulling: () => void,
+  reader: Reader,
 ): Observable<Delivery> {
   return new Observable((subscriber) => {
-    let received = 0;
-    let looked = { received: -1, wasStill: false };
-    /** A pull can die without a word, after many short outages: the server then has messages and no request. */
-    const starves = async () => {
-      const { waits, asked } = await topology.demand(durable);
-      const isStill = waits > 0 && asked === 0 && received === looked.received;
-      if (isStill && looked.wasStill) throw new Error(`${waits} messages wait and none comes`);
-      looked = { received, wasStill: isStill };
-    };
     const deliver = (message: JsMsg) => {
-      received++;
+      reader.received++;
       if (!subscriber.closed && unacked.add(message)) subscriber.next(asDelivery(message, unacked));
     };
+    const findStall = async (stallOf: ReturnType<typeof stallWatch>) => {
+      const look = await topology.look(durable);
+      const stall = stallOf(look, { received: reader.received, inHand: unacked.size, maxInFlight });
+      if (stall === 'none') return;
+      logger.debug({ durable, ...look, inHand: unacked.size, stall }, 'the durable does not give what it has');
+      reader.isStuck = stall === 'stuck';
+      throw REASONS[stall](look.waits);
+    };
     const run = async () => {
+      if (reader.isStuck) {
+        await topology.renewDurable(durable);
+        reader.isStuck = false;
+      }
       // The durable's own limit on unacknowledged messages is what holds the server back.
       const { ackWaitMs } = await topology.ensureDurable(durable, maxInFlight);
       const consumer = await link.connection.jetstream().consumers.get(STREAM_NAME, durable);
@@ -88,18 +95,29 @@ function pullSession(
       });
       subscriber.add(() => messages.close());
       subscriber.add(interval(ackWaitMs / 3).subscribe(() => unacked.extend()));
+      const lookMs = Math.min(LOOK_MS, ackWaitMs / 2);
+      reader.stallOf ??= stallWatch({ ackWaitMs, lookMs });
+      const { stallOf } = reader;
       subscriber.add(
-        interval(WATCH_MS)
-          .pipe(exhaustMap(starves))
+        interval(lookMs)
+          .pipe(exhaustMap(() => findStall(stallOf)))
           .subscribe({ error: (error: unknown) => subscriber.error(error) }),
       );
-      onPulling();
+      // What the subscriber before left would otherwise come only after its ack wait. Not before the server has our
+      // request: nats-server 2.9 mislays a message that is given back while the only one it knows is of somebody who has left.
+      if (reader.hasInherited) unacked.giveBack();
+      reader.hasInherited = false;
       const reason = await messages.closed();
       if (!subscriber.closed) throw reason ?? new Error('the pull ended');
     };
     run().catch((error: unknown) => subscriber.error(error));
   });
 }
+
+const REASONS: Readonly<Record<Exclude<Stall, 'none'>, (waits: number) => Error>> = {
+  unasked: (waits) => new Error(`${waits} messages wait, and NATS has lost the request for them`),
+  stuck: (waits) => new Error(`the durable is stuck, ${waits} messages wait; it is made anew`),
+};
 
 function asDelivery(message: JsMsg, unacked: NatsUnacked): Delivery {
   const { subject, data, info } = message;

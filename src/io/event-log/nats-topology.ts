@@ -15,6 +15,7 @@ import { STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
 import type { StreamState } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
+import type { DurableLook } from './nats-stall.ts';
 
 /**
  * The stream and its durables. With interest retention a message that no durable waits for vanishes, so both have to be
@@ -29,8 +30,7 @@ export interface NatsTopology {
   readonly leader: string;
   /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
   ensure(): Promise<Omit<StreamState, 'session'>>;
-  /** How many messages wait for a durable, and how many requests for messages the server has. */
-  demand(durable: string): Promise<{ readonly waits: number; readonly asked: number }>;
+  look(durable: string): Promise<DurableLook>;
   /**
    * Remembers which durables there are besides: should the stream be lost, they are made anew with it. Resolves to the
    * sequence up to which all of them have acknowledged.
@@ -38,6 +38,11 @@ export interface NatsTopology {
   learn(): Promise<number>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
+  /**
+   * Makes a durable anew, with the same settings: it then hands out everything that the stream has, acknowledged or
+   * not. Nothing leaves the stream meanwhile, however far it gets.
+   */
+  renewDurable(durable: string): Promise<void>;
 }
 
 export interface NatsTopologyOptions {
@@ -54,6 +59,8 @@ const DESCRIPTION = 'Consumes valtrack events';
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
 const NANOS_PER_MS = 1_000_000;
+/** Of the durable that keeps everything in the stream while the one before this is made anew. */
+const KEEPER_SUFFIX = '-renewing';
 
 /** Resolves once stream and durables are there. Rejects with an EventLogConfigError when they are of another kind. */
 export async function natsTopology(
@@ -117,7 +124,7 @@ export async function natsTopology(
   async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerInfo> {
     const info = await jsm.consumers.add(STREAM_NAME, {
       durable_name: durable,
-      description: `${DESCRIPTION} (${randomBytes(6).toString('base64url')})`,
+      description: newDescription(),
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ackWaitMs),
@@ -125,6 +132,25 @@ export async function natsTopology(
     });
     logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable');
     return info;
+  }
+
+  /** What no durable waits for leaves the stream, so that another one has to wait while this one is missing. */
+  async function renew(durable: string): Promise<void> {
+    const { config } = await jsm.consumers.info(STREAM_NAME, durable);
+    const { opt_start_seq, opt_start_time, ...kept } = config;
+    await ensureConsumer(keeperOf(durable), undefined);
+    await removeConsumer(durable);
+    await jsm.consumers.add(STREAM_NAME, {
+      ...kept,
+      description: newDescription(),
+      deliver_policy: DeliverPolicy.All,
+    });
+    await removeConsumer(keeperOf(durable));
+    logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable anew');
+  }
+
+  async function removeConsumer(durable: string): Promise<void> {
+    await found(jsm.consumers.delete(STREAM_NAME, durable), isConsumerNotFound);
   }
 
   /** One after the other: a durable that two make at once has the settings of either. */
@@ -154,7 +180,8 @@ export async function natsTopology(
     const listed = await jsm.consumers.list(STREAM_NAME).next();
     others = listed.flatMap(({ config }) => {
       const name = config.durable_name;
-      return name === undefined || durables.includes(name) || wrongWithConsumer(config) !== null ? [] : [name];
+      if (name === undefined || durables.includes(name) || name.endsWith(KEEPER_SUFFIX)) return [];
+      return wrongWithConsumer(config) === null ? [name] : [];
     });
     const floors = listed.map((info) =>
       info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq,
@@ -175,17 +202,33 @@ export async function natsTopology(
     },
     ensure: () => inTurn(ensureAll),
     learn: () => inTurn(learn),
-    async demand(durable) {
-      const { num_pending: waits, num_waiting: asked } = await jsm.consumers.info(STREAM_NAME, durable);
-      return { waits, asked };
+    async look(durable) {
+      const info = await jsm.consumers.info(STREAM_NAME, durable);
+      return {
+        waits: info.num_pending,
+        unacknowledged: info.num_ack_pending,
+        ackFloor: info.ack_floor.stream_seq,
+        asked: info.num_waiting,
+      };
     },
     ensureDurable: (durable, maxAckPending) =>
       inTurn(async () => {
         await ensureStream();
         const { ack_wait: ackWaitNanos } = (await ensureConsumer(durable, maxAckPending)).config;
+        // Whoever was making this durable anew may have been killed in the middle of it.
+        await removeConsumer(keeperOf(durable));
         return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };
       }),
+    renewDurable: (durable) => inTurn(() => renew(durable)),
   };
+}
+
+function keeperOf(durable: string): string {
+  return `${durable}${KEEPER_SUFFIX}`;
+}
+
+function newDescription(): string {
+  return `${DESCRIPTION} (${randomBytes(6).toString('base64url')})`;
 }
 
 /** The server's time of creation is another one after a restart: what tells a durable from its successor is in its description. */

@@ -10,6 +10,7 @@ export interface NatsUnacked {
   extend(): void;
   /** Gives all of them back, so that the server need not wait for them. */
   giveBack(): void;
+  readonly size: number;
 }
 
 export function natsUnacked(): NatsUnacked {
@@ -32,6 +33,9 @@ export function natsUnacked(): NatsUnacked {
     giveBack() {
       for (const message of messages.values()) message.nak();
       messages.clear();
+    },
+    get size() {
+      return messages.size;
     },
   };
 }
