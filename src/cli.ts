@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 /** The command line: options, help and version. What the commands do is in `commands/`. */
 
+import { holdSignals } from './commands/stop-signals.ts';
+
+const releaseSignals = holdSignals();
+
 const NEEDED_NODE_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) < NEEDED_NODE_MAJOR) {
@@ -20,6 +24,4 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const { main } = await import('./commands/main.ts');
 // Libraries leave timers behind that would keep the process for seconds after everything is closed.
-process.exit(await main(process.argv.slice(2)));
-
-export {};
+process.exit(await main(process.argv.slice(2), { onStarted: releaseSignals }));

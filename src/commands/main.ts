@@ -22,8 +22,16 @@ const LOAD: Readonly<Record<Command, () => Promise<Run>>> = {
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
+export interface MainOptions {
+  /** Called once the command has begun, and listens for signals if it is one that ends in good order. */
+  readonly onStarted?: () => void;
+}
+
 /** Reads the command line and runs the command. Never rejects: what went wrong is said in one line. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  { onStarted = () => undefined }: MainOptions = {},
+): Promise<number> {
   try {
     const call = await parseCommandLine(args);
     if (call === null) return 0;
@@ -35,7 +43,9 @@ export async function main(args: readonly string[]): Promise<number> {
       ...(config === undefined ? [] : [configFileSource(String(config))]),
     );
     const run = await LOAD[call.command]();
-    return await run(options, call.positional);
+    const running = run(options, call.positional);
+    onStarted();
+    return await running;
   } catch (error) {
     process.stderr.write(`valtrack: ${oneLine(error)}\n`);
     if (error instanceof UsageError) return EXIT_USAGE;

@@ -21,12 +21,12 @@ const STANDARD_INPUT = '-';
  * the batch in hand. Replaying twice changes nothing, so one that was interrupted is simply started again.
  */
 export async function replay(options: Options, files: readonly string[]): Promise<number> {
-  await checkFiles(files);
-  const { logger } = openScreen(options);
   const signals = listenForSignals();
   const stopped = signals.first.then(() => null);
   await using stack = new AsyncDisposableStack();
   stack.defer(() => signals.release());
+  await checkFiles(files);
+  const { logger } = openScreen(options);
   const dataDir = await prepareFolder(options.dataDir, '--data-dir');
   // The event log remembers what it holds: two processes would let go of entries that the other's readers still want.
   const lock = await lockFolder(dataDir, 'sentry');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect as natsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -240,3 +241,38 @@ it('a part that fails five times ends the program with 1, saying which and why; 
     await nats.dispose();
   }
 }, 60_000);
+
+describe('a signal while the program is still being loaded', () => {
+  /** From the first line of ours on; Node itself is not asked to end in good order. */
+  async function hearsSignals({ child }: Valtrack): Promise<void> {
+    const SIGHUP_BIT = 1n;
+    await vi.waitFor(
+      async () => {
+        const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+        expect(BigInt(`0x${/^SigCgt:\s+(\w+)/m.exec(status)?.[1]}`) & SIGHUP_BIT).toBe(SIGHUP_BIT);
+      },
+      { timeout: 20_000, interval: 1 },
+    );
+  }
+
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s ends a run with 0', async (signal) => {
+    const program = quietRun();
+    await hearsSignals(program);
+    expect(program.log).toEqual([]);
+    expect(await stopInTime(program, signal)).toBe(0);
+    expect(program.log.map(({ msg }) => msg)).toContain('stopping before everything was started');
+  });
+
+  it('ends what has no good order to end in as ever', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const peerId = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
+    const program = valtrack(['probe', `/ip4/127.0.0.1/tcp/${port}/p2p/${peerId}`]);
+    await hearsSignals(program);
+    program.child.kill('SIGINT');
+    await program.exited;
+    silent.close();
+    expect(program.child.signalCode).toBe('SIGINT');
+  });
+});
