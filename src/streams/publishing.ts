@@ -57,6 +57,9 @@ export interface Remembered {
   readonly incarnation: string;
   /** The position of the spool up to which the stream surely has everything. */
   readonly settled: number;
+  /** The highest sequence that the stream gave to any of that. One that has come back with less has lost some of it. */
+  readonly sequence: number;
+  readonly readers: StreamState['readers'];
 }
 
 export interface PublishingProgress {
@@ -82,30 +85,40 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   /** Up to here entries may have been published before, under their own ids. */
   let attempted: number | null = null;
 
+  /** How often in a row it was behind what is known to be in it. */
+  let behind = 0;
+
   /** Goes back to where nothing is lost: further if the stream is not the one of before. */
   async function begin(): Promise<Session> {
     const state = await stream.state();
     onSuccess();
     const before = await memory.load();
-    const isAnother = before?.incarnation !== state.incarnation || hasLost;
+    const isSame = before?.incarnation === state.incarnation;
+    behind = isSame && state.lastSequence < before.sequence ? behind + 1 : 0;
+    if (behind > 0 && behind < BEHIND_LOOKS && !hasLost)
+      throw new Error('the stream does not have all that it has confirmed');
+    const isAnother = !isSame || hasLost || behind > 0 || isRemade(before.readers, state.readers);
     const [read, to] = [spool.cursor(consumed), spool.cursor(published)];
     const settled = isAnother ? read : Math.min(to, Math.max(read, before.settled));
     if (settled < to) await spool.rewind(published, settled);
-    await memory.save({ incarnation: state.incarnation, settled });
+    const { incarnation, readers } = state;
+    await memory.save({ incarnation, settled, sequence: isAnother ? 0 : before.sequence, readers });
     if (isAnother && settled < to && before !== null) onChanged({ from: settled, to });
     // An earlier run may have got a little further than it could note.
     attempted = Math.max(attempted ?? to + 2 * options.batchSize, to);
     highest = state.lastSequence;
     hasLost = false;
+    behind = 0;
     return { state, settled };
   }
 
-  function session({ state: { session: name, incarnation, lastSequence }, settled }: Session) {
+  function session({ state: { session: name, incarnation, lastSequence, readers }, settled }: Session) {
     const marks = createReadMarks();
     // Which sequences were given out in an earlier session is forgotten, but none was beyond this one.
     if (spool.cursor(consumed) < settled) marks.add(settled, lastSequence);
     let unsettled: Mark[] = [];
-    let behind = 0;
+    let known = readers;
+    let behindNow = 0;
     const done$ = new Subject<void>();
 
     async function append(batch: readonly Delivery[]): Promise<void> {
@@ -126,8 +139,10 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       const state = await stream.state();
       onSuccess();
       if (state.session !== name) throw new StreamChangedError(`it is ${state.session} now, no longer ${name}`);
-      behind = state.lastSequence < expected ? behind + 1 : 0;
-      if (behind >= BEHIND_LOOKS) {
+      if (isRemade(known, state.readers)) throw new StreamChangedError('a reader was made anew');
+      known = state.readers;
+      behindNow = state.lastSequence < expected ? behindNow + 1 : 0;
+      if (behindNow >= BEHIND_LOOKS) {
         hasLost = true;
         throw new StreamChangedError('the stream has lost its last messages');
       }
@@ -140,7 +155,8 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       const ripe = unsettled.filter(({ atMs }) => atMs <= ms);
       const last = ripe.at(-1);
       if (last === undefined) return;
-      await memory.save({ incarnation, settled: last.position });
+      const sequence = Math.max(...ripe.map((mark) => mark.sequence));
+      await memory.save({ incarnation, settled: last.position, sequence, readers: known });
       for (const { position, sequence } of ripe) marks.add(position, sequence);
       unsettled = unsettled.filter(({ atMs }) => atMs > ms);
     }
@@ -175,6 +191,11 @@ interface Mark {
   readonly position: number;
   readonly sequence: number;
   readonly atMs: number;
+}
+
+/** Whether one of them was lost, and so has no place in the stream any more. New ones and those that are gone are none. */
+function isRemade(before: StreamState['readers'], now: StreamState['readers']): boolean {
+  return Object.entries(before).some(([name, mark]) => now[name] !== undefined && now[name] !== mark);
 }
 
 /** A cluster's new leader may not know of all messages yet. */

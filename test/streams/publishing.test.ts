@@ -63,10 +63,11 @@ function fakeStream() {
   let last = 0;
   let away = false;
   let losses = 0;
+  let readers: Readonly<Record<string, string>> = {};
   const stream: PublishedStream = {
     async state() {
       if (away) throw new Error('away');
-      return { incarnation, session: `${incarnation} ${losses}`, firstSequence: first, lastSequence: last };
+      return { incarnation, session: `${incarnation} ${losses}`, firstSequence: first, lastSequence: last, readers };
     },
     async publish(entries, { session, isRepeated }) {
       if (away) throw new Error('away');
@@ -102,6 +103,9 @@ function fakeStream() {
     },
     loseLast: (count: number) => {
       last -= count;
+    },
+    setReaders: (now: Readonly<Record<string, string>>) => {
+      readers = now;
     },
     setAway: (isAway: boolean) => {
       away = isAway;
@@ -267,6 +271,58 @@ describe('publishing', () => {
     // Looked at three times.
     await time.advance(3 * POLL_MS + 100);
     expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+  });
+
+  it.each(['while it runs', 'while it is away'])(
+    'does so when the connection was lost meanwhile, %s, and takes nothing of that for read',
+    async (when) => {
+      const [from, to] = [fakeSpool(), fakeStream()];
+      const before = start(from, to);
+      from.append('a', 'b');
+      // Certain by now.
+      await time.advance(3 * POLL_MS);
+      if (when === 'while it is away') before.subscription.unsubscribe();
+      to.loseLast(1);
+      to.cut();
+      if (when === 'while it is away') start(from, to, before.memory);
+      to.readAll();
+      await time.advance(5 * POLL_MS);
+      expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+      expect(from.cursors.get('consumed')).toBe(0);
+      to.readAll();
+      await time.advance(3 * POLL_MS);
+      expect(from.cursors.get('consumed')).toBe(2);
+    },
+  );
+
+  it.each(['while it runs', 'while it is away'])(
+    'publishes again what was not read when a reader of others was made anew %s',
+    async (when) => {
+      const [from, to] = [fakeSpool(), fakeStream()];
+      to.setReaders({ other: 'one' });
+      const before = start(from, to);
+      from.append('a', 'b');
+      await time.advance(3 * POLL_MS);
+      if (when === 'while it is away') before.subscription.unsubscribe();
+      to.setReaders({ other: 'two' });
+      if (when === 'while it is away') start(from, to, before.memory);
+      await time.advance(2 * POLL_MS);
+      expect(to.stored).toEqual(['a@first', 'b@first', 'a@first', 'b@first']);
+      await time.advance(5 * POLL_MS);
+      expect(to.stored).toHaveLength(4);
+    },
+  );
+
+  it('publishes nothing again when a reader of others comes or goes', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    start(from, to);
+    from.append('a');
+    for (const readers of [{ other: 'one' }, {}, { other: 'one', third: 'x' }]) {
+      await time.advance(2 * POLL_MS);
+      to.setReaders(readers);
+    }
+    await time.advance(2 * POLL_MS);
+    expect(to.stored).toEqual(['a@first']);
   });
 
   it('is not misled by an answer that is older than the last acknowledgement', async () => {

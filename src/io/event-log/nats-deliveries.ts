@@ -16,6 +16,8 @@ export interface NatsDeliveriesContext {
   readonly topology: NatsTopology;
   readonly unacked: NatsUnacked;
   readonly logger: Logger;
+  /** Told why nothing comes, and `null` when all is well again. */
+  readonly onProblem: (reason: string | null) => void;
 }
 
 const RETRY_MIN_MS = 250;
@@ -35,16 +37,17 @@ export function natsDeliveries(context: NatsDeliveriesContext, options: Delivery
   return defer(() => {
     const reader: Reader = { received: 0, hasInherited: true, isStuck: false, stallOf: null };
     const session$ = pullSession(context, options, reader);
-    const retried$ = session$.pipe(retry({ resetOnSuccess: true, delay: retryDelay(context.logger, options.durable) }));
+    const retried$ = session$.pipe(retry({ resetOnSuccess: true, delay: retryDelay(context, options.durable) }));
     return context.link.connected$.pipe(switchMap((up) => (up ? retried$ : EMPTY)));
   });
 }
 
-function retryDelay(logger: Logger, durable: string) {
+function retryDelay({ logger, onProblem }: NatsDeliveriesContext, durable: string) {
   return (error: unknown, attempt: number) => {
     if (error instanceof EventLogConfigError) return throwError(() => error);
     const retryMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (attempt - 1));
     logger.warn({ err: error, durable, attempt, retryMs }, 'pulling from NATS failed');
+    onProblem(`pulling from NATS failed: ${error instanceof Error ? error.message : String(error)}`);
     return timer(retryMs);
   };
 }
@@ -60,19 +63,23 @@ interface Reader {
 
 /** One pull; never completes, its end is an error. */
 function pullSession(
-  { link, topology, unacked, logger }: NatsDeliveriesContext,
+  { link, topology, unacked, logger, onProblem }: NatsDeliveriesContext,
   { durable, maxInFlight }: DeliveryOptions,
   reader: Reader,
 ): Observable<Delivery> {
   return new Observable((subscriber) => {
     const deliver = (message: JsMsg) => {
       reader.received++;
+      onProblem(null);
       if (!subscriber.closed && unacked.add(message)) subscriber.next(asDelivery(message, unacked));
     };
     const findStall = async (stallOf: ReturnType<typeof stallWatch>) => {
       const look = await topology.look(durable);
       const stall = stallOf(look, { received: reader.received, inHand: unacked.size, maxInFlight });
-      if (stall === 'none') return;
+      if (stall === 'none') {
+        onProblem(null);
+        return;
+      }
       logger.debug({ durable, ...look, inHand: unacked.size, stall }, 'the durable does not give what it has');
       reader.isStuck = stall === 'stuck';
       throw REASONS[stall](look.waits);

@@ -26,6 +26,8 @@ export type Stall = 'none' | 'unasked' | 'stuck';
 const UNASKED_LOOKS = 2;
 /** Whatever was handed out to somebody who is gone has come again by then. */
 const STUCK_ACK_WAITS = 2;
+/** Each time it is still stuck it gets twice as long, up to so many times as long: what was done about it has not helped. */
+const MAX_PATIENCE = 64;
 
 /**
  * Tells from looks at a durable, taken every `lookMs`, whether it still gives what it has. A server may have a request
@@ -38,6 +40,7 @@ export function stallWatch({ ackWaitMs, lookMs }: { readonly ackWaitMs: number; 
   let last = { received: -1, ackFloor: -1 };
   let unasked = 0;
   let stuck = 0;
+  let patience = 1;
 
   return (durable: DurableLook, reader: ReaderLook): Stall => {
     const owes = durable.waits > 0 || durable.unacknowledged > reader.inHand;
@@ -45,9 +48,11 @@ export function stallWatch({ ackWaitMs, lookMs }: { readonly ackWaitMs: number; 
     const isStuck = owes && reader.inHand < reader.maxInFlight && durable.ackFloor === last.ackFloor;
     unasked = isUnasked ? unasked + 1 : 0;
     stuck = isStuck ? stuck + 1 : 0;
+    if (!owes) patience = 1;
     last = { received: reader.received, ackFloor: durable.ackFloor };
-    if (stuck >= stuckLooks) {
+    if (stuck >= stuckLooks * patience) {
       stuck = 0;
+      patience = Math.min(2 * patience, MAX_PATIENCE);
       return 'stuck';
     }
     if (unasked < UNASKED_LOOKS) return 'none';

@@ -29,13 +29,13 @@ export interface NatsTopology {
   /** Which server of a cluster led the stream when it was asked last; `''` without a cluster. */
   readonly leader: string;
   /** Makes the stream and all durables unless they are there; asks the server each time, since they may be removed. */
-  ensure(): Promise<Omit<StreamState, 'session'>>;
+  ensure(): Promise<StreamPlace>;
   look(durable: string): Promise<DurableLook>;
   /**
-   * Remembers which durables there are besides: should the stream be lost, they are made anew with it. Resolves to the
-   * sequence up to which all of them have acknowledged.
+   * Remembers which durables there are besides: should the stream be lost, they are made anew with it. One that is gone
+   * still counts for a while, for its consumer may make it again, and then wants what it has not read.
    */
-  learn(): Promise<number>;
+  learn(): Promise<Readers>;
   /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
   ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
   /**
@@ -43,6 +43,18 @@ export interface NatsTopology {
    * not. Nothing leaves the stream meanwhile, however far it gets.
    */
   renewDurable(durable: string): Promise<void>;
+}
+
+export type StreamPlace = Omit<StreamState, 'session' | 'readers'>;
+
+/** All durables that wait for messages. */
+export interface Readers {
+  /** The sequence up to which all of them have acknowledged; 0 while some cannot be asked. */
+  readonly acknowledged: number;
+  /** The same for those that are gone, whatever the stream has dropped since; infinite when none is. */
+  readonly missed: number;
+  /** Those of other consumers, each with what tells it from its successor of the same name. */
+  readonly others: Readonly<Record<string, string>>;
 }
 
 export interface NatsTopologyOptions {
@@ -59,6 +71,8 @@ const DESCRIPTION = 'Consumes valtrack events';
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
 const NANOS_PER_MS = 1_000_000;
+/** So long after it was seen last, a durable of another consumer is taken for removed on purpose. */
+const FORGET_MS = 600_000;
 /** Of the durable that keeps everything in the stream while the one before this is made anew. */
 const KEEPER_SUFFIX = '-renewing';
 
@@ -72,7 +86,8 @@ export async function natsTopology(
   let leader = '';
   let saidReplicas = false;
   /** Durables of other consumers. */
-  let others: readonly string[] = [];
+  const others = new Map<string, { readonly mark: string; readonly floor: number; readonly seenMs: number }>();
+  let learnedMs = 0;
   /** The stream that has them. */
   let othersId = '';
   let lastChange: Promise<unknown> = Promise.resolve();
@@ -84,7 +99,10 @@ export async function natsTopology(
     const current = `nats:${STREAM_NAME}:${info.created}`;
     if (id !== '' && current !== id) logger.warn({ was: id, now: current }, 'the NATS stream is another one now');
     if (current !== othersId) {
-      for (const durable of others) await ensureConsumer(durable, undefined);
+      for (const [durable, { seenMs }] of others) {
+        // One that was gone before was removed on purpose.
+        if (seenMs === learnedMs) await ensureConsumer(durable, undefined);
+      }
       othersId = current;
     }
     id = current;
@@ -136,15 +154,14 @@ export async function natsTopology(
 
   /** What no durable waits for leaves the stream, so that another one has to wait while this one is missing. */
   async function renew(durable: string): Promise<void> {
-    const { config } = await jsm.consumers.info(STREAM_NAME, durable);
-    const { opt_start_seq, opt_start_time, ...kept } = config;
+    const info = await found(jsm.consumers.info(STREAM_NAME, durable), isConsumerNotFound);
+    // An earlier attempt came as far as removing it; whoever needs it makes it.
+    if (info === null) return;
+    const { opt_start_seq, opt_start_time, ...kept } = info.config;
     await ensureConsumer(keeperOf(durable), undefined);
     await removeConsumer(durable);
-    await jsm.consumers.add(STREAM_NAME, {
-      ...kept,
-      description: newDescription(),
-      deliver_policy: DeliverPolicy.All,
-    });
+    // With the same mark in its description: it is no other one to those who publish, since nothing has left the stream.
+    await jsm.consumers.add(STREAM_NAME, { ...kept, deliver_policy: DeliverPolicy.All });
     await removeConsumer(keeperOf(durable));
     logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable anew');
   }
@@ -163,7 +180,7 @@ export async function natsTopology(
   }
 
   /** The stream first: a durable that is the same afterwards was there for all of what the stream has said. */
-  async function ensureAll(): Promise<Omit<StreamState, 'session'>> {
+  async function ensureAll(): Promise<StreamPlace> {
     const { state, cluster } = await ensureStream();
     const made: string[] = [];
     for (const durable of durables) made.push(markOf((await ensureConsumer(durable, undefined)).config));
@@ -176,17 +193,32 @@ export async function natsTopology(
     };
   }
 
-  async function learn(): Promise<number> {
-    const listed = await jsm.consumers.list(STREAM_NAME).next();
-    others = listed.flatMap(({ config }) => {
+  async function learn(): Promise<Readers> {
+    const nowMs = performance.now();
+    learnedMs = nowMs;
+    let own = Number.POSITIVE_INFINITY;
+    let ownSeen = 0;
+    for await (const info of jsm.consumers.list(STREAM_NAME)) {
+      const { config } = info;
       const name = config.durable_name;
-      if (name === undefined || durables.includes(name) || name.endsWith(KEEPER_SUFFIX)) return [];
-      return wrongWithConsumer(config) === null ? [name] : [];
-    });
-    const floors = listed.map((info) =>
-      info.num_ack_pending === 0 ? info.delivered.stream_seq : info.ack_floor.stream_seq,
-    );
-    return floors.length === 0 ? 0 : Math.min(...floors);
+      const floor = floorOf(info);
+      if (name !== undefined && isOther(name, config)) others.set(name, { mark: markOf(config), floor, seenMs: nowMs });
+      else own = Math.min(own, floor);
+      if (name !== undefined && durables.includes(name)) ownSeen++;
+    }
+    for (const [name, { seenMs }] of others) if (nowMs - seenMs > FORGET_MS) others.delete(name);
+    const floors = [...others.values()].map(({ floor }) => floor);
+    const gone = [...others.values()].filter(({ seenMs }) => seenMs < nowMs);
+    return {
+      // A cluster leaves out of the list who does not answer.
+      acknowledged: ownSeen < durables.length ? 0 : Math.min(own, ...floors),
+      missed: Math.min(...gone.map(({ floor }) => floor)),
+      others: Object.fromEntries([...others].map(([name, { mark }]) => [name, mark])),
+    };
+  }
+
+  function isOther(name: string, config: ConsumerConfig): boolean {
+    return !durables.includes(name) && !name.endsWith(KEEPER_SUFFIX) && wrongWithConsumer(config) === null;
   }
 
   await inTurn(ensureAll);
@@ -229,6 +261,10 @@ function keeperOf(durable: string): string {
 
 function newDescription(): string {
   return `${DESCRIPTION} (${randomBytes(6).toString('base64url')})`;
+}
+
+function floorOf({ num_ack_pending, delivered, ack_floor }: ConsumerInfo): number {
+  return num_ack_pending === 0 ? delivered.stream_seq : ack_floor.stream_seq;
 }
 
 /** The server's time of creation is another one after a restart: what tells a durable from its successor is in its description. */

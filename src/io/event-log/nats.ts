@@ -1,5 +1,6 @@
 import {
   defer,
+  finalize,
   firstValueFrom,
   map,
   NEVER,
@@ -106,6 +107,8 @@ export async function natsEventLog({
   const exclusive = oneSubscriberEach();
   const unackedOf = new Map<string, NatsUnacked>();
   const leases = new Map<string, NatsLease>();
+  /** Of durables that are read. */
+  const problems = new Map<string, string | null>();
   const closed$ = new ReplaySubject<void>(1);
   let closing: Promise<void> | undefined;
   let lastPublication: Promise<unknown> = Promise.resolve();
@@ -163,7 +166,8 @@ export async function natsEventLog({
 
   function problem(): string | null {
     if (!link.isConnected()) return `not connected to NATS at ${servers}; trying again`;
-    return [...leases.values()].map((held) => held.problem()).find((reason) => reason !== null) ?? null;
+    const reasons = [...[...leases.values()].map((held) => held.problem()), ...problems.values()];
+    return reasons.find((reason) => reason !== null) ?? null;
   }
 
   return {
@@ -181,18 +185,19 @@ export async function natsEventLog({
       // Of before the question: an answer over a connection that is lost meanwhile is of no session.
       const losses = link.losses();
       const state = await topology.ensure();
-      const acknowledged = await topology.learn();
+      const { acknowledged, missed, others } = await topology.learn();
       if (link.losses() !== losses) throw new EventLogUnreachableError(`connection to NATS at ${servers} lost`);
       // A server that was killed may keep for ever what it had been told was read (nats-server 2.9).
-      const firstSequence = Math.max(state.firstSequence, acknowledged + 1);
-      return { ...state, firstSequence, session: sessionNow() };
+      const firstSequence = Math.min(Math.max(state.firstSequence, acknowledged + 1), missed + 1);
+      return { ...state, firstSequence, readers: others, session: sessionNow() };
     },
     deliveries(options) {
-      const context = { link, topology, logger, unacked: unacked(options.durable) };
-      const deliveries$ = natsDeliveries(context, options);
-      const own$ =
-        lease === undefined ? deliveries$ : defer(() => whileHeld(leaseOf(options.durable, lease), deliveries$));
-      return exclusive(options.durable, own$).pipe(takeUntil(closed$));
+      const { durable } = options;
+      const onProblem = (reason: string | null) => problems.set(durable, reason);
+      const context = { link, topology, logger, unacked: unacked(durable), onProblem };
+      const deliveries$ = natsDeliveries(context, options).pipe(finalize(() => onProblem(null)));
+      const own$ = lease === undefined ? deliveries$ : defer(() => whileHeld(leaseOf(durable, lease), deliveries$));
+      return exclusive(durable, own$).pipe(takeUntil(closed$));
     },
     problem,
     close() {

@@ -1,7 +1,9 @@
-import type { StreamMemory } from '../../streams/publishing.ts';
+import type { Remembered, StreamMemory } from '../../streams/publishing.ts';
 import type { SqliteDatabase } from '../sqlite.ts';
 
 const SETTING = 'nats_publishing';
+
+type Stored = Pick<Remembered, 'incarnation' | 'settled'> & Partial<Remembered>;
 
 /** Keeps in `sentry.sqlite` which stream the events were published to, and how far that is certain. */
 export function streamMemory(database: SqliteDatabase): StreamMemory {
@@ -9,8 +11,9 @@ export function streamMemory(database: SqliteDatabase): StreamMemory {
     async load() {
       const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE key = ?', SETTING);
       if (row === undefined) return null;
-      const { incarnation, settled } = JSON.parse(row.value) as { incarnation: string; settled: number };
-      return { incarnation, settled };
+      // Earlier versions kept only the first two.
+      const { incarnation, settled, sequence = 0, readers = {} } = JSON.parse(row.value) as Stored;
+      return { incarnation, settled, sequence, readers };
     },
     async save(remembered) {
       await database.transaction(() =>

@@ -40,6 +40,8 @@ export interface StreamState {
   /** The oldest sequence that some reader has not acknowledged; one after the last when there is none. */
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Readers of others by name, each with what changes when it is made anew and so has lost its place. */
+  readonly readers: Readonly<Record<string, string>>;
 }
 
 /** What was published before may be gone, read or not. */

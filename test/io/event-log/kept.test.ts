@@ -1,3 +1,5 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { connect, nanos, RetentionPolicy } from 'nats';
 import { asyncScheduler, type Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -69,8 +71,9 @@ async function startSentry() {
     await database.close();
   }
   cleanUp.push(stop);
+  const settled = async () => (await streamMemory(database).load())?.settled;
   const published = () => vi.waitFor(async () => expect((await spool.depth()).entries).toBe(0), LONG);
-  return { spool, changes, published, stop };
+  return { spool, changes, published, settled, stop };
 }
 
 /** Reads all there is, as a consumer that knows event ids does; each id once, in the order of first sight. */
@@ -147,6 +150,54 @@ describe('what NATS has confirmed', () => {
     await vi.waitFor(() => expect(changes).toEqual([{ from: 0, to: 300 }]), LONG);
     await connection.close();
     expect(await readUntil(300)).toEqual(idsOf(entries(0, 300)));
+  });
+
+  it('is published again when NATS comes back with an older copy of its files', async () => {
+    const { spool, published, changes, settled } = await startSentry();
+    await spool.append(entries(0, 100));
+    await published();
+    const copy = join(dir.path, 'older');
+    await server.kill('SIGTERM');
+    await cp(server.storeDir, copy, { recursive: true });
+    await server.start();
+    await vi.waitFor(() => spool.append(entries(100, 100)), LONG);
+    await published();
+    // Certain: no longer of the last moments before the connection is lost.
+    await vi.waitFor(async () => expect(await settled()).toBe(200), LONG);
+    await server.kill('SIGKILL');
+    await cp(copy, server.storeDir, { recursive: true, force: true });
+    await rm(copy, { recursive: true });
+    await server.start();
+    await vi.waitFor(() => expect(changes).toEqual([{ from: 0, to: 200 }]), LONG);
+    expect(new Set(await readUntil(200))).toEqual(new Set(idsOf(entries(0, 200))));
+    await vi.waitFor(() => expect(spool.kept().entries).toBe(0), LONG);
+  });
+
+  it('stays while the durable of another consumer is missing, and is published again when it has been made anew', async () => {
+    const { spool, published, changes, settled } = await startSentry();
+    const second = async () => {
+      const nats = await natsEventLog({ url: server.url, logger, durables: ['second'] });
+      cleanUp.push(() => nats.close());
+      return nats;
+    };
+    await second();
+    await spool.append(entries(0, 100));
+    await published();
+    await readUntil(100);
+    const { connection, jsm } = await manager();
+    cleanUp.push(() => connection.close());
+    await jsm.consumers.delete('EVENTS', 'second');
+    await vi.waitFor(async () => expect((await jsm.streams.info('EVENTS')).state.messages).toBe(0), LONG);
+    // The next events show that it has looked since; nobody but the reader is there to want them.
+    await spool.append(entries(100, 50));
+    await published();
+    await vi.waitFor(async () => expect(await settled()).toBe(150), LONG);
+    expect(spool.kept().entries).toBe(150);
+    const got = collect(await second(), 'second');
+    await vi.waitFor(() => expect(new Set(idsOf(got.received))).toEqual(new Set(idsOf(entries(0, 150)))), LONG);
+    expect(changes).toEqual([{ from: 0, to: 150 }]);
+    await readUntil(150);
+    await vi.waitFor(() => expect(spool.kept().entries).toBe(0), LONG);
   });
 
   it('stays for a second durable that has not read it', async () => {

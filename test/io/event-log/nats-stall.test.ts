@@ -37,9 +37,15 @@ describe('a durable is stuck', () => {
     expect(seen.at(-1)).toBe('stuck');
   });
 
-  it('again, when it is still so two ack waits later', () => {
-    const seen = looks(25, () => ({ durable: { waits: 5 } }));
-    expect(seen.flatMap((stall, index) => (stall === 'stuck' ? [index] : []))).toEqual([12, 24]);
+  it('again, when it is still so, after twice as long each time', () => {
+    const seen = looks(100, () => ({ durable: { waits: 5 } }));
+    expect(seen.flatMap((stall, index) => (stall === 'stuck' ? [index] : []))).toEqual([12, 36, 84]);
+  });
+
+  it('as soon as at first, once it has given everything in between', () => {
+    const seen = looks(50, (index) => ({ durable: { waits: index === 20 ? 0 : 5 } }));
+    // After look 20 it owes something again from look 21 on.
+    expect(seen.flatMap((stall, index) => (stall === 'stuck' ? [index] : []))).toEqual([12, 32]);
   });
 });
 
