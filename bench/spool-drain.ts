@@ -71,7 +71,7 @@ async function drained(list: readonly LogEntry[]): Promise<{ appended: number; d
       ...PUBLISH,
       memory: streamMemory(database),
       scheduler: asyncScheduler,
-      onFailure: ({ error }) => logger.warn({ err: error }, 'failed'),
+      onFailure: (_, { error }) => logger.warn({ err: error }, 'failed'),
       onSuccess: () => undefined,
       onChanged: () => undefined,
     }).pipe(filter(({ published }) => published >= EVENTS)),

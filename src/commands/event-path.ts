@@ -85,11 +85,13 @@ export async function openEventPath(
     ...(natsUrl === undefined ? { durables: [consumerName] } : { durables: [PUBLISHED, CONSUMED], keeper: CONSUMED }),
   });
   stack.defer(() => spool.close());
-  const attempts = attemptsAt('publishing to NATS');
+  const attempts = { publish: attemptsAt('publishing to NATS'), ask: attemptsAt('asking NATS') };
   const limits = { maxBytes: spoolMaxBytes, maxAgeMs: spoolMaxAgeMs };
   let connected: NatsEventLog | null = null;
   const cause: Check = async () =>
-    (await attempts.check()) ?? (natsUrl !== undefined && connected === null ? 'no NATS server can be reached' : null);
+    (await attempts.publish.check()) ??
+    (await attempts.ask.check()) ??
+    (natsUrl !== undefined && connected === null ? 'no NATS server can be reached' : null);
   const { gate, watching } = spoolGate({ spool, ...limits, cause, logger });
   stack.defer(() => watching.unsubscribe());
   if (natsUrl === undefined) {
@@ -126,13 +128,13 @@ export async function openEventPath(
           memory: streamMemory(database),
           ...PUBLISH,
           scheduler: asyncScheduler,
-          onFailure({ error, attempt, delayMs }) {
-            attempts.failed(error);
+          onFailure(doing, { error, attempt, delayMs }) {
+            attempts[doing].failed(error);
             const told = { err: error, attempt, delayMs };
             if (attempt % TOLD_ATTEMPTS === 1) logger.warn(told, 'NATS does not take events; they wait on disk');
             else logger.debug(told, 'NATS still does not take events');
           },
-          onSuccess: attempts.succeeded,
+          onSuccess: (doing) => attempts[doing].succeeded(),
           onChanged: (change) =>
             logger.warn(
               change,

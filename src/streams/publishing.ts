@@ -41,12 +41,14 @@ export interface PublishingOptions {
    */
   readonly settleMs: number;
   readonly scheduler: SchedulerLike;
-  readonly onFailure: RetryForeverOptions['onFailure'];
-  /** Told each time the stream has taken or told something. */
-  readonly onSuccess: () => void;
+  readonly onFailure: (doing: PublishingWork, failure: Parameters<RetryForeverOptions['onFailure']>[0]) => void;
+  /** Told each time the stream has taken or told something: that it answers says nothing of whether it takes. */
+  readonly onSuccess: (doing: PublishingWork) => void;
   /** Told when everything after a position is published again, because the stream is another one now. */
   readonly onChanged: (change: { readonly from: number; readonly to: number }) => void;
 }
+
+export type PublishingWork = 'publish' | 'ask';
 
 export interface StreamMemory {
   load(): Promise<Remembered | null>;
@@ -77,6 +79,9 @@ export interface PublishingProgress {
 export function publishing(options: PublishingOptions): Observable<PublishingProgress> {
   const { spool, stream, published, consumed, memory, pollMs, settleMs, scheduler } = options;
   const { onFailure, onSuccess, onChanged } = options;
+  const failedAt = (doing: PublishingWork): RetryForeverOptions['onFailure'] => {
+    return (failure) => onFailure(doing, failure);
+  };
   let count = 0;
   /** The highest sequence given out by the stream as it is now. */
   let highest = 0;
@@ -91,7 +96,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   /** Goes back to where nothing is lost: further if the stream is not the one of before. */
   async function begin(): Promise<Session> {
     const state = await stream.state();
-    onSuccess();
+    onSuccess('ask');
     const before = await memory.load();
     const isSame = before?.incarnation === state.incarnation;
     behind = isSame && state.lastSequence < before.sequence ? behind + 1 : 0;
@@ -127,7 +132,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       const isRepeated = first <= (attempted ?? 0);
       attempted = Math.max(attempted ?? 0, last);
       const sequence = await stream.publish(batch, { session: name, isRepeated });
-      onSuccess();
+      onSuccess('publish');
       highest = Math.max(highest, sequence);
       unsettled.push({ position: last, sequence, atMs: scheduler.now() });
       count += batch.length;
@@ -137,7 +142,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       // What is published meanwhile may be missing in the answer.
       const [expected, askedMs] = [highest, scheduler.now()];
       const state = await stream.state();
-      onSuccess();
+      onSuccess('ask');
       if (state.session !== name) throw new StreamChangedError(`it is ${state.session} now, no longer ${name}`);
       if (isRemade(known, state.readers)) throw new StreamChangedError('a reader was made anew');
       known = state.readers;
@@ -161,13 +166,22 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       unsettled = unsettled.filter(({ atMs }) => atMs > ms);
     }
 
-    const published$ = forward({ ...options, from: spool, to: { append }, durable: published, unless: isChange }).pipe(
+    const published$ = forward({
+      ...options,
+      from: spool,
+      to: { append },
+      durable: published,
+      onFailure: failedAt('publish'),
+      unless: isChange,
+    }).pipe(
       map((): PublishingProgress => ({ published: count })),
       tap({ complete: () => done$.next() }),
     );
     const looking$ = interval(pollMs, scheduler).pipe(
       filter(() => marks.waiting + unsettled.length > 0),
-      exhaustMap(() => defer(look).pipe(retryForever({ ...RETRY, scheduler, onFailure, unless: isChange }))),
+      exhaustMap(() =>
+        defer(look).pipe(retryForever({ ...RETRY, scheduler, onFailure: failedAt('ask'), unless: isChange })),
+      ),
       ignoreElements(),
       takeUntil(done$),
     );
@@ -175,7 +189,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   }
 
   return defer(begin).pipe(
-    retryForever({ ...RETRY, scheduler, onFailure }),
+    retryForever({ ...RETRY, scheduler, onFailure: failedAt('ask') }),
     switchMap(session),
     retry({ delay: (error: unknown) => (isChange(error) ? of(null) : throwError(() => error)) }),
   );

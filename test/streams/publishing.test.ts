@@ -63,6 +63,7 @@ function fakeStream() {
   let last = 0;
   let away = false;
   let losses = 0;
+  let full = false;
   let readers: Readonly<Record<string, string>> = {};
   const stream: PublishedStream = {
     async state() {
@@ -70,6 +71,7 @@ function fakeStream() {
       return { incarnation, session: `${incarnation} ${losses}`, firstSequence: first, lastSequence: last, readers };
     },
     async publish(entries, { session, isRepeated }) {
+      if (full) throw new Error('full');
       if (away) throw new Error('away');
       if (session !== `${incarnation} ${losses}`) throw new StreamChangedError('another one');
       for (const { eventId } of entries) {
@@ -107,6 +109,9 @@ function fakeStream() {
     setReaders: (now: Readonly<Record<string, string>>) => {
       readers = now;
     },
+    setFull: (isFull: boolean) => {
+      full = isFull;
+    },
     setAway: (isAway: boolean) => {
       away = isAway;
     },
@@ -138,6 +143,7 @@ function start(
   settleMs = 0,
 ) {
   const told: string[] = [];
+  const working = { publish: true, ask: true };
   const subscription = publishing({
     spool: from.spool,
     stream: to.stream,
@@ -149,15 +155,20 @@ function start(
     pollMs: POLL_MS,
     settleMs,
     scheduler,
-    onFailure: ({ error }) => told.push(`failed ${(error as Error).message}`),
-    onSuccess: () => undefined,
+    onFailure: (doing, { error }) => {
+      working[doing] = false;
+      told.push(`failed ${(error as Error).message}`);
+    },
+    onSuccess: (doing) => {
+      working[doing] = true;
+    },
     onChanged: ({ from: after, to: upTo }) => told.push(`again ${after} to ${upTo}`),
   }).subscribe({
     next: ({ published }) => told.push(`published ${published}`),
     error: (error: unknown) => told.push(`error ${String(error)}`),
     complete: () => told.push('complete'),
   });
-  return { told, subscription, memory };
+  return { told, working, subscription, memory };
 }
 
 describe('publishing', () => {
@@ -363,6 +374,24 @@ describe('publishing', () => {
     await time.advance(1_000);
     to.setAway(false);
     await time.advance(5_000);
+    expect(to.stored).toEqual(['a@first', 'b@first']);
+  });
+
+  it('says that it cannot publish for as long as that is so, though the stream answers', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { working } = start(from, to);
+    from.append('a');
+    await time.advance(100);
+    to.setFull(true);
+    from.append('b');
+    await time.advance(100);
+    for (let look = 0; look < 20; look++) {
+      await time.advance(POLL_MS / 2);
+      expect(working).toEqual({ publish: false, ask: true });
+    }
+    to.setFull(false);
+    await time.advance(10_000);
+    expect(working).toEqual({ publish: true, ask: true });
     expect(to.stored).toEqual(['a@first', 'b@first']);
   });
 

@@ -195,7 +195,6 @@ export async function natsTopology(
 
   async function learn(): Promise<Readers> {
     const nowMs = performance.now();
-    learnedMs = nowMs;
     let own = Number.POSITIVE_INFINITY;
     let ownSeen = 0;
     for await (const info of jsm.consumers.list(STREAM_NAME)) {
@@ -206,6 +205,7 @@ export async function natsTopology(
       else own = Math.min(own, floor);
       if (name !== undefined && durables.includes(name)) ownSeen++;
     }
+    learnedMs = nowMs;
     for (const [name, { seenMs }] of others) if (nowMs - seenMs > FORGET_MS) others.delete(name);
     const floors = [...others.values()].map(({ floor }) => floor);
     const gone = [...others.values()].filter(({ seenMs }) => seenMs < nowMs);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AckPolicy, connect, type JetStreamManager, type NatsConnection, nanos, RetentionPolicy } from 'nats';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../src/io/event-log/nats.ts';
+import { natsTopology } from '../../../src/io/event-log/nats-topology.ts';
 import { createLogger } from '../../../src/io/logger.ts';
 import { startNatsServer, type TestNatsServer } from '../../support/nats-server.ts';
 import { collect, entries, idsOf } from './contract.ts';
@@ -133,5 +134,14 @@ it('loses nothing when who makes it anew is killed in the middle', async () => {
   const got = collect(log, 'a');
   await got.count(10);
   await vi.waitFor(async () => expect((await jsm.streams.info('EVENTS')).state.messages).toBe(0), WAIT);
+  expect(await durables()).toEqual(['a']);
+});
+
+it('is made by the next attempt when the one before came no further than removing it', async () => {
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const topology = await natsTopology(jsm, { durables: ['a'], replicas: 1, servers: 'here', logger });
+  await jsm.consumers.delete('EVENTS', 'a');
+  await topology.renewDurable('a');
+  await topology.ensureDurable('a', 10);
   expect(await durables()).toEqual(['a']);
 });
