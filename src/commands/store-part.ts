@@ -112,7 +112,7 @@ export async function startStore(
       ...(network === null ? {} : { network }),
     });
     const { database, summaries } = consumer;
-    const { reader } = database;
+    const { reader, figures } = database;
     const geolocation = startGeolocation({ chain, database, wake$: summaries, logger });
     counts = onTopOf(counts, consumer.counts, sumConsumerCounts);
     located = onTopOf(located, geolocation.counts, sumGeolocationCounts);
@@ -120,7 +120,7 @@ export async function startStore(
     metrics.geolocation = { counts: located, problems: geolocation.problems };
     const { fetch } = createApp({
       view: viewReader(reader),
-      figures: networkFigures(reader, network),
+      figures: networkFigures(figures, network),
       isApiKey: apiKeysFrom(options.apiKeys),
       pseudonym,
       geolocation,
@@ -133,7 +133,7 @@ export async function startStore(
       geolocation.close();
       await consumer.close();
     };
-    return { consumer, reader, geolocation, fetch, failed$, stop };
+    return { consumer, figures, geolocation, fetch, failed$, stop };
   }
 
   const keeper = await keepRunning('the consumer', startPart, { logger });
@@ -152,7 +152,7 @@ export async function startStore(
     problems: () => [...keeper.last.consumer.problems(), ...keeper.last.geolocation.problems()],
     failed$: merge(keeper.failed$, http.failed$),
     async totals() {
-      const row = await keeper.current?.reader.get<StoreTotals>(
+      const row = await keeper.current?.figures.get<StoreTotals>(
         `SELECT count(*) AS peers, coalesce(sum(num_observations), 0) AS observations,
                 coalesce(sum(max_validator_count), 0) AS validators,
                 count(country) AS placed, count(DISTINCT country) AS countries FROM validator_tracker`,
@@ -163,9 +163,9 @@ export async function startStore(
     located: async () => keeper.current?.geolocation.settled(LOCATED_MS),
     async summary() {
       if (keeper.current === null) return null;
-      const { reader } = keeper.current;
-      const figures = await networkFigures(reader, network).totals({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER });
-      return { peers: await summaryPeers(reader), figures };
+      const database = keeper.current.figures;
+      const figures = await networkFigures(database, network).totals({ fromMs: 0, toMs: Number.MAX_SAFE_INTEGER });
+      return { peers: await summaryPeers(database), figures };
     },
   };
 }

@@ -119,6 +119,9 @@ async function checkIntegrity(database: SqliteDatabase, tell: Tell): Promise<voi
 }
 
 function wrap(handle: sqlite3.Database, path: string): SqliteDatabase {
+  // A connection does one thing at a time anyway. Whoever waits for it would do so in a thread of the pool that all
+  // reading and writing of files shares, and there are four.
+  handle.serialize();
   let lastTransaction: Promise<unknown> = Promise.resolve();
 
   const database: SqliteDatabase = {

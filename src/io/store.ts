@@ -99,7 +99,7 @@ export async function openStore({
     const directory = join(dataDir, 'parquet');
     const replacements = parquetReplacements({ directory, database: writer, steps });
     await replacements.recover();
-    const staging = parquetStaging(writer, opened.reader);
+    const staging = parquetStaging(writer, opened.staged);
     const files = partitionFiles({ directory, staging, steps });
     const onFailure = onFailureOf('parquet');
     const flusher = await parquetFlusher({ files, staging, rotateRows, rotateMs, scheduler, onFailure });

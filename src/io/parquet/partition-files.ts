@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { exists } from '../disk-steps.ts';
+import { dirname, join } from 'node:path';
 import { type FileSteps, fileSteps } from './file-steps.ts';
 import { fileName, folderOf, type Positions, parseFileName, partitionsIn } from './finished-files.ts';
 import type { Partition, Staging } from './staging.ts';
@@ -42,6 +42,20 @@ const HIDDEN_PREFIX = '.tmp-';
 const PAGE_ROWS = 500;
 
 export function partitionFiles({ directory, staging, steps = fileSteps }: PartitionFilesOptions): PartitionFiles {
+  // One that was given up while the disk stood still may yet finish: it must not take a file of its successor for its own.
+  const hiddenPrefix = `${HIDDEN_PREFIX}${randomBytes(6).toString('hex')}-`;
+  const made = new Set<string>();
+
+  /** A new folder is on stable storage only when the folders that name it are. */
+  async function makeFolder(partition: Partition): Promise<string> {
+    const folder = folderOf(directory, partition);
+    if (made.has(folder)) return folder;
+    await mkdir(folder, { recursive: true });
+    for (const parent of [join(directory, partition.table), directory, dirname(directory)]) await steps.sync(parent);
+    made.add(folder);
+    return folder;
+  }
+
   return {
     async recover() {
       const recovered: RecoveredRows[] = [];
@@ -60,12 +74,11 @@ export function partitionFiles({ directory, staging, steps = fileSteps }: Partit
     },
 
     async writeOldest(partition, maxRows) {
-      const folder = folderOf(directory, partition);
-      await makeFolder(directory, partition, steps);
+      const folder = await makeFolder(partition);
       const first = (await staging.page(partition, 0, 1))[0]?.position;
       if (first === undefined) return null;
       const written = { last: first, rows: 0 };
-      const hidden = join(folder, `${HIDDEN_PREFIX}${first}`);
+      const hidden = join(folder, `${hiddenPrefix}${first}`);
       await steps.write(hidden, partition.table, oldestRows(staging, partition, maxRows, written));
       await steps.sync(hidden);
       const path = join(folder, fileName({ first, last: written.last }));
@@ -95,15 +108,6 @@ async function* oldestRows(
       written.rows++;
     }
   }
-}
-
-/** A new folder is on stable storage only when the folder that names it is. */
-async function makeFolder(directory: string, partition: Partition, steps: FileSteps): Promise<void> {
-  const folder = folderOf(directory, partition);
-  if (await exists(folder)) return;
-  await mkdir(folder, { recursive: true });
-  await steps.sync(join(directory, partition.table));
-  await steps.sync(directory);
 }
 
 /** What the finished files in a folder hold; unfinished ones are removed on the way. */

@@ -104,8 +104,8 @@ export function parquetUpkeep(options: UpkeepOptions): ParquetUpkeep {
 }
 
 /**
- * Runs of neighbours that qualify, each of at most so many bytes unless one file alone has more, and stored within a day:
- * what is merged is kept as long as its newest rows.
+ * Runs of neighbours that qualify, each of at most so many bytes unless one file alone has more, and stored on the same
+ * day: what is merged is kept as long as its newest rows, however often it is merged.
  */
 function groupsOf(
   files: readonly FinishedFile[],
@@ -125,8 +125,8 @@ function groupsOf(
     }
     const together = [...group, file];
     const bytes = together.reduce((sum, one) => sum + one.bytes, 0);
-    const times = together.map(({ storedMs }) => storedMs);
-    if (bytes > maxBytes || Math.max(...times) - Math.min(...times) > DAY_MS) end();
+    const days = new Set(together.map(({ storedMs }) => Math.floor(storedMs / DAY_MS)));
+    if (bytes > maxBytes || days.size > 1) end();
     group.push(file);
   }
   end();

@@ -4,11 +4,18 @@ import { openSqlite, type SqliteDatabase } from '../sqlite.ts';
 import type { Tell } from '../while-slow.ts';
 import { TRACKER_FILE, TRACKER_MIGRATIONS } from './schema.ts';
 
-/** `validator_tracker.sqlite` on two connections, so that reading never waits for writing nor holds it up. */
+/**
+ * `validator_tracker.sqlite` on a connection for each kind of work, so that none waits for another. All but the writer
+ * only read, and see what has been committed.
+ */
 export interface TrackerDatabase {
   readonly writer: SqliteDatabase;
-  /** Read-only; sees what has been committed. */
+  /** For a peer, or a page of them. */
   readonly reader: SqliteDatabase;
+  /** For what adds up all peers, or all days. */
+  readonly figures: SqliteDatabase;
+  /** For rows on their way to Parquet. */
+  readonly staged: SqliteDatabase;
   close(): Promise<void>;
 }
 
@@ -20,21 +27,17 @@ export interface TrackerDatabase {
 export async function openTracker(dataDir: string, tell: Tell = () => {}): Promise<TrackerDatabase> {
   await mkdir(dataDir, { recursive: true });
   const path = join(dataDir, TRACKER_FILE);
-  const writer = await openSqlite(path, { migrations: TRACKER_MIGRATIONS, synchronous: 'FULL', tell });
-  try {
-    // What is forgotten is overwritten where the page is written anyway.
-    await writer.exec('PRAGMA secure_delete = FAST');
-    const reader = await openSqlite(path, { readOnly: true, isChecked: true });
-    return {
-      writer,
-      reader,
-      close: async () => {
-        await reader.close();
-        await writer.close();
-      },
-    };
-  } catch (error) {
-    await writer.close();
-    throw error;
-  }
+  await using stack = new AsyncDisposableStack();
+  const open = async (options: Parameters<typeof openSqlite>[1]) => {
+    const database = await openSqlite(path, options);
+    stack.defer(() => database.close());
+    return database;
+  };
+  const writer = await open({ migrations: TRACKER_MIGRATIONS, synchronous: 'FULL', tell });
+  // What is forgotten is overwritten where the page is written anyway.
+  await writer.exec('PRAGMA secure_delete = FAST');
+  const openReader = () => open({ readOnly: true, isChecked: true });
+  const [reader, figures, staged] = [await openReader(), await openReader(), await openReader()];
+  const opened = stack.move();
+  return { writer, reader, figures, staged, close: () => opened.disposeAsync() };
 }

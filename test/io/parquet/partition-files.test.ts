@@ -107,8 +107,8 @@ describe('partitionFiles', () => {
     await stage(0, 5, { metadata: null });
     await writeAll(rehearsal.files, 2);
     const calls = rehearsal.calls();
-    // Two new days and three files: 2 folders to sync a day; write, sync, publish, sync and remove a file.
-    expect(calls).toBe(2 * 2 + 3 * 5);
+    // Two new days and three files: 3 folders to sync a day; write, sync, publish, sync and remove a file.
+    expect(calls).toBe(2 * 3 + 3 * 5);
     for (let call = 1; call <= calls; call++) {
       for (const when of ['before', 'after'] as const) {
         await tracker.close();
@@ -131,7 +131,7 @@ describe('partitionFiles', () => {
 
   it('shows readers no file before it is whole', async () => {
     await stage(0, 2);
-    const { files } = faultAt(4, 'before');
+    const { files } = faultAt(5, 'before');
     await expect(writeAll(files)).rejects.toThrow('power cut');
     const names = await filesIn('metadata_events');
     expect(names).toHaveLength(1);
@@ -155,6 +155,37 @@ describe('partitionFiles', () => {
     ).rejects.toThrow('rolled back');
     await writeAll(files);
     expect(await eventIdsIn('metadata_events')).toEqual(expectedIds(2));
+  });
+
+  it('takes no file of its successor for its own when it was given up while the disk stood still', async () => {
+    await stage(0, 4);
+    const [stands, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const steps: FileSteps = {
+      ...fileSteps,
+      async sync(path) {
+        if (path.includes('/.tmp-')) {
+          stands.resolve();
+          await goesOn.promise;
+        }
+        await fileSteps.sync(path);
+      },
+    };
+    const givenUp = writeAll(partitionFiles({ directory: parquetDir(), staging, steps }), 3);
+    await stands.promise;
+    const successor = partitionFiles({ directory: parquetDir(), staging });
+    await successor.recover();
+    let finishedMeanwhile: string[] | null = null;
+    const written: FileSteps['write'] = async (path, table, rows) => {
+      await fileSteps.write(path, table, rows);
+      // Half-written as far as anybody knows: it was not synced. Now the other one goes on.
+      goesOn.resolve();
+      await expect(givenUp).rejects.toThrow('ENOENT');
+      finishedMeanwhile ??= (await filesIn('metadata_events')).filter((name) => name.endsWith('.parquet'));
+    };
+    const slow = partitionFiles({ directory: parquetDir(), staging, steps: { ...fileSteps, write: written } });
+    await writeAll(slow);
+    expect(finishedMeanwhile).toEqual([]);
+    expect(await eventIdsIn('metadata_events')).toEqual(expectedIds(4));
   });
 
   it('never takes a name twice, even when the database was lost', async () => {

@@ -171,6 +171,24 @@ describe('merging', () => {
     expect(mtimeMs).toBe(FIRST_DAY_MS + 20 * HOUR_MS);
   });
 
+  it('makes nothing younger by more than a day, though something late comes every day', async () => {
+    const upkeep = upkeepOf({ keepAddressesMs: 90 * DAY_MS });
+    const EVERY_MS = 20 * HOUR_MS;
+    for (let round = 0; round < 120; round++) {
+      await write(observed(numbered(round, 1)));
+      const newest = (await names('2024-05-18')).find((name) => name.includes(`${round + 1}.parquet`)) ?? '';
+      const storedAt = new Date(FIRST_DAY_MS + round * EVERY_MS);
+      await utimes(join(dayFolder('2024-05-18'), newest), storedAt, storedAt);
+      await upkeep.pass(storedAt.getTime() + 2 * HOUR_MS, signal);
+    }
+    const nowMs = FIRST_DAY_MS + 119 * EVERY_MS;
+    for (const { event_id, multiaddr } of await rowsIn()) {
+      const ageMs = nowMs - (FIRST_DAY_MS + Number(String(event_id).split(':')[1]) * EVERY_MS);
+      if (ageMs > 92 * DAY_MS) expect(multiaddr, String(event_id)).toBe('');
+      if (ageMs < 89 * DAY_MS) expect(multiaddr, String(event_id)).not.toBe('');
+    }
+  });
+
   it('is not stopped by a file that cannot be read: the others have their turn, and it is named', async () => {
     await write(observed(numbered(0, 4)));
     await write(observed(numbered(4, 4), FIRST_DAY_MS + DAY_MS));

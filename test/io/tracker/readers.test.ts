@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqlite } from '../../../src/io/sqlite.ts';
@@ -61,4 +61,21 @@ describe('a long look at the view', () => {
     }
     expect(await walBytes()).toBeLessThan(8 * MEGABYTE);
   });
+});
+
+it('however many ask for something large, files are read and commits are made at once', async () => {
+  const slow = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000) SELECT sum(i) FROM n';
+  const done: string[] = [];
+  const asking = Array.from({ length: 12 }, async () => {
+    await tracker.figures.get(slow);
+    done.push('large');
+  });
+  await Promise.all([
+    commit(0, 1).then(() => done.push('commit')),
+    readFile(join(folder.path, TRACKER_FILE)).then(() => done.push('file')),
+    tracker.reader.get('SELECT count(*) FROM estimator_states').then(() => done.push('small')),
+  ]);
+  // Some of the large ones may have been done before; most were not waited for.
+  expect(done.filter((what) => what === 'large').length).toBeLessThan(6);
+  await Promise.all(asking);
 });
