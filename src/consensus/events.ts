@@ -70,6 +70,22 @@ const sequenceNumber = z
     return claimed < 0 ? Number.MAX_SAFE_INTEGER : Math.min(Math.trunc(claimed), Number.MAX_SAFE_INTEGER);
   });
 
+/** As the Go program writes it, with 64 bits: a JavaScript integer may not hold it exactly. */
+const int64 = z.number().refine((value) => Number.isInteger(value) && Math.abs(value) <= 2 ** 63, 'expected an int64');
+
+/** A stranger's claim, too: the Go program takes it from the slot of the head that a peer says it has. */
+const claimedEpoch = int64.transform((value) =>
+  Math.max(Number.MIN_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER)),
+);
+
+/** And so is what a peer calls itself: its length must not hide it. */
+const agentText = z
+  .string()
+  .transform((value) => value.slice(0, MAX_TEXT_LENGTH))
+  .pipe(text)
+  .nullish()
+  .transform((value) => value ?? '');
+
 const metaData = z
   .object({
     seq_number: sequenceNumber,
@@ -124,20 +140,25 @@ const metadataReceived = z.object({
   enr: optionalText.transform((value) => value ?? ''),
   id: nonEmptyText,
   multiaddr: optionalText.transform((value) => value ?? ''),
-  epoch: z.int(),
+  epoch: claimedEpoch,
   metadata: metaData,
   subscribed_subnets: z
-    .array(z.int())
+    .array(int64)
     .max(MAX_SUBNETS)
     .nullish()
-    .transform((value) => (value ?? []).filter((subnet) => subnet >= 0 && subnet < ATTESTATION_SUBNET_COUNT)),
-  client_version: optionalText.transform((value) => value ?? ''),
+    .transform((value) => (value ?? []).filter(isAttestationSubnet)),
+  client_version: agentText,
   crawler_id: optionalText.transform((value) => value ?? ''),
   crawler_location: optionalText.transform((value) => value ?? ''),
   timestamp: unixMs,
   ...optionalFields,
   ...observationFields,
 });
+
+/** Topics of a peer's own making may have any number in them. */
+function isAttestationSubnet(value: number): boolean {
+  return value >= 0 && value < ATTESTATION_SUBNET_COUNT;
+}
 
 /** A discovered peer, after reading. */
 export type PeerDiscoveredEvent = z.output<typeof peerDiscovered>;

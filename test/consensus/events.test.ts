@@ -117,6 +117,11 @@ describe('a tolerant reader', () => {
     [{ enr: undefined }, { enr: '' }],
     [{ client_version: '' }, { client_version: '' }],
     [{ epoch: -5 }, { epoch: -5 }],
+    // What a peer claims must not keep its observation from being read.
+    [{ epoch: 2 ** 58 }, { epoch: Number.MAX_SAFE_INTEGER }],
+    [{ epoch: -(2 ** 58) }, { epoch: Number.MIN_SAFE_INTEGER }],
+    [{ subscribed_subnets: [3, 2 ** 60, -(2 ** 60)] }, { subscribed_subnets: [3] }],
+    [{ client_version: 'x'.repeat(10_000) }, { client_version: 'x'.repeat(4_096) }],
     [{ something_new: { deep: [1] } }, { epoch: 286_684 }],
     [{ custody_group_count: null, fork_digest: null, direction: null }, { custody_group_count: null }],
     [{ client_version: 'a\0b\ud800' }, { client_version: 'a\ufffdb\ufffd' }],
