@@ -35,7 +35,7 @@ function discoveryRow(event: PeerDiscoveredEvent): object {
 function metadataRow(event: MetadataReceivedEvent): object {
   const { metadata } = event;
   return {
-    ...observationColumns(event),
+    ...firstColumns(event),
     metadata: metadata && {
       seq_number: toInt64(metadata.seq_number),
       attnets: toHex(metadata.attnets),
@@ -45,6 +45,7 @@ function metadataRow(event: MetadataReceivedEvent): object {
     client_version: event.client_version,
     ...crawlerColumns(event),
     ...optionalColumns(event),
+    ...observationColumns(event),
   };
 }
 
@@ -53,7 +54,7 @@ function validatorRow(event: MetadataReceivedEvent): object | null {
   const subnets = observedSubnets(event);
   if (metadata === null || subnets === null || subnets.shortLived.length === 0) return null;
   return {
-    ...observationColumns(event),
+    ...firstColumns(event),
     seq_number: toInt64(metadata.seq_number),
     attnets: toHex(metadata.attnets),
     syncnets: toHex(metadata.syncnets),
@@ -62,10 +63,11 @@ function validatorRow(event: MetadataReceivedEvent): object | null {
     client_version: event.client_version,
     ...crawlerColumns(event),
     ...optionalColumns(event),
+    ...observationColumns(event),
   };
 }
 
-function observationColumns({ enr, id, multiaddr, epoch }: MetadataReceivedEvent) {
+function firstColumns({ enr, id, multiaddr, epoch }: MetadataReceivedEvent) {
   return { enr, id, multiaddr, epoch: toInt32(epoch) };
 }
 
@@ -78,7 +80,17 @@ function optionalColumns(event: PeerDiscoveredEvent | MetadataReceivedEvent) {
   return { event_id, slot, observed_from, observed_to, fork_digest, custody_group_count, direction, transport };
 }
 
-function list(values: readonly number[]) {
+function observationColumns(event: MetadataReceivedEvent) {
+  const { subscribed_syncnets, data_column_topics, current_subnets, missing } = event;
+  return {
+    subscribed_syncnets: subscribed_syncnets && list(subscribed_syncnets),
+    data_column_topics,
+    current_subnets: current_subnets && list(current_subnets),
+    missing: missing && list(missing),
+  };
+}
+
+function list<T>(values: readonly T[]) {
   return { list: values.map((element) => ({ element })) };
 }
 

@@ -12,7 +12,10 @@ const text: LeafField = { type: 'UTF8', compression: 'SNAPPY', statistics: false
 const int32: LeafField = { type: 'INT32', compression: 'SNAPPY' };
 const int64: LeafField = { type: 'INT64', compression: 'SNAPPY', statistics: false };
 const timestamp: LeafField = { type: 'INT64', compression: 'SNAPPY' };
-const listOfInt64: GroupField = { type: 'LIST', fields: { list: { repeated: true, fields: { element: int64 } } } };
+const listOf = (element: LeafField): GroupField => {
+  return { type: 'LIST', fields: { list: { repeated: true, fields: { element } } } };
+};
+const listOfInt64 = listOf(int64);
 
 const crawlerColumns = { crawler_id: text, crawler_location: text, timestamp };
 
@@ -27,6 +30,14 @@ const optionalColumns = {
   transport: { ...text, optional: true },
 };
 
+/** Of observations by this program. */
+const observationColumns = {
+  subscribed_syncnets: { ...listOf(int64), optional: true },
+  data_column_topics: { ...int64, optional: true },
+  current_subnets: { ...listOf(int64), optional: true },
+  missing: { ...listOf(text), optional: true },
+};
+
 const columns: Readonly<Record<Table, Readonly<Record<string, LeafField | GroupField>>>> = {
   discovery_events: { enr: text, id: text, ip: text, port: int32, ...crawlerColumns, ...optionalColumns },
   metadata_events: {
@@ -39,6 +50,7 @@ const columns: Readonly<Record<Table, Readonly<Record<string, LeafField | GroupF
     client_version: text,
     ...crawlerColumns,
     ...optionalColumns,
+    ...observationColumns,
   },
   validator_metadata_events: {
     enr: text,
@@ -53,6 +65,7 @@ const columns: Readonly<Record<Table, Readonly<Record<string, LeafField | GroupF
     client_version: text,
     ...crawlerColumns,
     ...optionalColumns,
+    ...observationColumns,
   },
 };
 

@@ -31,6 +31,11 @@ async function* rows(table: Table): AsyncGenerator<object> {
       custody_group_count: index % 2 === 0 ? null : index,
       ...(index % 5 === 0 && table === 'metadata_events' ? { metadata: null, subscribed_subnets: [] } : {}),
       slot: 2 ** 40 + index,
+      // Absent, empty and full are three different things.
+      subscribed_syncnets: [null, [], [0, 3]][index % 3] as number[] | null,
+      data_column_topics: index % 2 === 0 ? null : 128,
+      current_subnets: [[], [63, 0], null][index % 3] as number[] | null,
+      missing: [null, ['subscriptions', 'status'], []][index % 3] as string[] | null,
     });
     const discovered = { ...event, ip: '::1', port: 65_535 };
     const made =
@@ -88,6 +93,8 @@ const GO_COLUMNS: Readonly<Record<Table, Readonly<Record<string, string>>>> = {
   },
 };
 
+const LISTS = ['subscribed_subnets', 'long_lived_subnets', 'subscribed_syncnets', 'current_subnets', 'missing'];
+
 describe.each(TABLES)('%s', (table) => {
   it('is read by hyparquet as it was written, row for row', async () => {
     const file = await asyncBufferFromFile(pathOf(table));
@@ -95,9 +102,9 @@ describe.each(TABLES)('%s', (table) => {
     const plain = JSON.parse(JSON.stringify(read, (_, value) => (typeof value === 'bigint' ? Number(value) : value)));
     const expected = (await written(table)).map((row) => {
       const flat = JSON.parse(JSON.stringify(row)) as Record<string, unknown>;
-      for (const name of ['subscribed_subnets', 'long_lived_subnets']) {
-        const list = flat[name] as { list: { element: number }[] } | undefined;
-        if (list !== undefined) flat[name] = list.list.map(({ element }) => element);
+      for (const name of LISTS) {
+        const list = flat[name] as { list: { element: unknown }[] } | null | undefined;
+        if (list) flat[name] = list.list.map(({ element }) => element);
       }
       return flat;
     });

@@ -5,6 +5,7 @@ import { decodeEvent, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/co
 import { fileSteps } from '../../../src/io/parquet/file-steps.ts';
 import { rowsOf } from '../../../src/io/parquet/rows.ts';
 import { TABLES } from '../../../src/io/parquet/tables.ts';
+import { readRecording } from '../../../src/io/recording.ts';
 import { duckdb } from '../../support/duckdb.ts';
 import { wireDiscovery, wireObservation } from '../../support/events.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -72,6 +73,28 @@ describe('rowsOf', () => {
     );
   });
 
+  it('makes rows of which the same events can be made again, with all that they tell', async () => {
+    const path = join(folder.path, 'again.parquet');
+    const given = [
+      wireObservation({ event_id: 'run:1', missing: ['subscriptions'], current_subnets: [], subscribed_syncnets: [1] }),
+      wireObservation({ event_id: 'run:2', missing: [], current_subnets: [3, 11], data_column_topics: 128 }),
+      wireObservation({ event_id: 'run:3' }),
+    ];
+    const written = given.flatMap((wire) => rows(METADATA_RECEIVED, wire));
+    const own = written.filter(({ table }) => table === 'metadata_events').map(({ row }) => row);
+    await fileSteps.write(path, 'metadata_events', each(own));
+    const events: unknown[] = [];
+    for await (const { subject, payload } of readRecording(path, { onBroken: ({ reason }) => events.push(reason) })) {
+      const decoded = decodeEvent(subject, payload);
+      events.push(decoded.ok ? withoutAbsent(decoded.value.event) : decoded.reason);
+    }
+    const expected = given.map((wire) => {
+      const decoded = decodeEvent(METADATA_RECEIVED, new TextEncoder().encode(JSON.stringify(wire)));
+      return decoded.ok ? withoutAbsent(decoded.value.event) : decoded.reason;
+    });
+    expect(events).toEqual(expected);
+  });
+
   it('files an event under its day in UTC', () => {
     const dates = (timestamp: number) =>
       rows(METADATA_RECEIVED, wireObservation({ timestamp })).map(({ date }) => date);
@@ -101,6 +124,11 @@ describe('rowsOf', () => {
     ]);
   });
 });
+
+/** What is `null` and what is not there mean the same. */
+function withoutAbsent(event: object): object {
+  return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null && value !== undefined));
+}
 
 async function* each(values: readonly object[]): AsyncGenerator<object> {
   yield* values;
