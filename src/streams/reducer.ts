@@ -8,7 +8,7 @@ import { observe, type PeerView } from '../consensus/peer-view.ts';
 import { batches } from './flow/batches.ts';
 import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
 import type { Delivery, EventLog } from './ports/event-log.ts';
-import type { BatchChange, DeadLetter, ViewStore } from './ports/view-store.ts';
+import type { BatchChange, DeadLetter, LateDay, ViewStore } from './ports/view-store.ts';
 
 export interface ReduceOptions {
   /** The log the deliveries come from; the position in it is committed with each batch. */
@@ -153,16 +153,18 @@ async function nextViews(
   store: ViewStore,
   events: readonly ValtrackEvent[],
   model: EstimatorModel | null,
-): Promise<Pick<BatchChange, 'views' | 'endedDays'>> {
+): Promise<Pick<BatchChange, 'views' | 'endedDays' | 'lateDays'>> {
   const observations = events.flatMap(({ subject, event }) => (subject === METADATA_RECEIVED ? [event] : []));
   const peerIds = [...new Set(observations.map((event) => event.id))];
   const views = new Map(await store.views(peerIds));
   const endedDays: PeerView[] = [];
+  const lateDays: LateDay[] = [];
   for (const event of observations) {
     const before = views.get(event.id);
     const after = observe(before, event, model);
     if (before !== undefined && !isSameDay(before.lastSeenMs, after.lastSeenMs)) endedDays.push(before);
+    if (!isSameDay(event.timestamp, after.lastSeenMs)) lateDays.push({ atMs: event.timestamp, view: after });
     views.set(event.id, after);
   }
-  return { views: [...views.values()], endedDays };
+  return { views: [...views.values()], endedDays, lateDays };
 }

@@ -96,3 +96,12 @@ it('stays as it is when all is delivered again', async () => {
   const once = await historyOf(entries);
   expect(await historyOf(entries.toReversed())).toEqual(once);
 });
+
+it.each([1, 100])('has a day of which all came late, in batches of %d', async (batchSize) => {
+  const entries = [looked('a', 3, 5, 30), looked('a', 1, 2, 10), looked('a', 1, 9, 12)];
+  expect(await historyOf(entries, batchSize)).toEqual([
+    // With what was known of the node when the first of them came.
+    ['2026-03-01', 1, 30],
+    ['2026-03-03', 1, 30],
+  ]);
+});

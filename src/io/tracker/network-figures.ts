@@ -74,14 +74,23 @@ const KEYS: Readonly<Record<Dimension, string>> = {
   client: 'client_version',
 };
 
+/** What is from later than this is not from now. */
+const CLOCK_ERROR_MS = 3_600_000;
+
 /** @param database a connection that nothing is written through */
-export function networkFigures(database: SqliteDatabase, network: EstimatorNetwork | null): NetworkFigures {
+export function networkFigures(
+  database: SqliteDatabase,
+  network: EstimatorNetwork | null,
+  nowMs: () => number = Date.now,
+): NetworkFigures {
   return {
     activeValidators: network?.activeValidators ?? null,
 
     async newestDay() {
+      // One sentry with a wrong clock must not hide what all others see.
       const row = await database.get<{ newest: number | null }>(
-        'SELECT max(last_seen) AS newest FROM validator_tracker',
+        'SELECT coalesce(max(last_seen) FILTER (WHERE last_seen <= ?), max(last_seen)) AS newest FROM validator_tracker',
+        nowMs() + CLOCK_ERROR_MS,
       );
       const toMs = row?.newest ?? 0;
       return { fromMs: Math.max(0, toMs - DAY_MS), toMs };

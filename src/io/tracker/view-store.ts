@@ -1,6 +1,6 @@
 import { dayOf } from '../../consensus/day.ts';
 import type { EstimatorModel } from '../../consensus/estimators/estimator-network.ts';
-import { NO_EVIDENCE } from '../../consensus/peer-view.ts';
+import { NO_EVIDENCE, type PeerView } from '../../consensus/peer-view.ts';
 import type { BatchChange, DeadLetter, ViewStore } from '../../streams/ports/view-store.ts';
 import type { ParquetFlusher } from '../parquet/flusher.ts';
 import { rowsOf } from '../parquet/rows.ts';
@@ -77,11 +77,13 @@ const UPSERT_ESTIMATES = `
   ON CONFLICT (peer_id, method) DO UPDATE SET estimate = excluded.estimate, low = excluded.low, high = excluded.high,
     observations = excluded.observations, updated_at = excluded.updated_at`;
 
-const UPSERT_HISTORY = `
-  INSERT OR REPLACE INTO validator_history (day, peer_id, validators_estimate, validators_low, validators_high,
+const HISTORY_ROWS = `
+  INTO validator_history (day, peer_id, validators_estimate, validators_low, validators_high,
     stake_eth_low, stake_eth_high, max_validator_count, num_observations)
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
     value ->> 8 FROM json_each(?)`;
+const UPSERT_HISTORY = `INSERT OR REPLACE ${HISTORY_ROWS}`;
+const ADD_HISTORY = `INSERT OR IGNORE ${HISTORY_ROWS}`;
 
 /** The reducer's store in SQLite: view, applied ids, log position, dead letters and Parquet rows in one transaction. */
 export async function sqliteViewStore({
@@ -117,13 +119,13 @@ export async function sqliteViewStore({
       );
     },
 
-    async commit({ log, position, committedMs, eventIds, events, views, endedDays, deadLetters }) {
+    async commit({ log, position, committedMs, eventIds, events, views, endedDays, lateDays, deadLetters }) {
       const applied = await loaded();
       const rows = events.flatMap(rowsOf);
       // Should the commit fail in a way that leaves its fate open, the database tells what has been applied.
       appliedEvents = undefined;
       const { remember, dropped } = await database.transaction(async () => {
-        await writeViews(database, { views, endedDays, committedMs, model: model ?? null });
+        await writeViews(database, { views, endedDays, lateDays, committedMs, model: model ?? null });
         await staging.add(rows);
         const dropped = await writeDeadLetters(database, log, deadLetters, committedMs);
         await database.run(
@@ -147,9 +149,10 @@ async function writeViews(
   {
     views,
     endedDays,
+    lateDays,
     committedMs,
     model,
-  }: Pick<BatchChange, 'views' | 'endedDays' | 'committedMs'> & {
+  }: Pick<BatchChange, 'views' | 'endedDays' | 'lateDays' | 'committedMs'> & {
     readonly model: EstimatorModel | null;
   },
 ): Promise<void> {
@@ -174,13 +177,17 @@ async function writeViews(
        ON CONFLICT (peer_id) DO UPDATE SET state = excluded.state`,
     JSON.stringify(views.map((view) => [view.peerId, encodeEvidence(view.evidence).toString('hex')])),
   );
-  const ended = endedDays.map((view) => ({ ...rowOf(view), ...estimateRowsOf(view, model).columns }));
-  await database.run(UPSERT_HISTORY, JSON.stringify([...ended, ...rows.map(({ view }) => view)].map(historyRow)));
+  const fullRow = (view: PeerView) => ({ ...rowOf(view), ...estimateRowsOf(view, model).columns });
+  const ended = [...endedDays.map(fullRow), ...rows.map(({ view }) => view)];
+  await database.run(UPSERT_HISTORY, JSON.stringify(ended.map((row) => historyRow(row, row.last_seen))));
+  if (lateDays.length === 0) return;
+  // What a day ended with stands, however late an observation of it comes.
+  await database.run(ADD_HISTORY, JSON.stringify(lateDays.map(({ atMs, view }) => historyRow(fullRow(view), atMs))));
 }
 
-function historyRow(row: ViewRow & EstimateColumns): unknown[] {
+function historyRow(row: ViewRow & EstimateColumns, atMs: number): unknown[] {
   return [
-    dayOf(row.last_seen),
+    dayOf(atMs),
     row.peer_id,
     row.validators_estimate,
     row.validators_low,

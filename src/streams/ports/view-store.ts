@@ -30,7 +30,14 @@ export interface BatchChange {
   readonly views: readonly PeerView[];
   /** Views as they were at the end of a day (UTC) that an event of this batch was the first to leave behind. */
   readonly endedDays: readonly PeerView[];
+  /** Views after an observation that came when newer days of its peer were known: of its day nothing may be known yet. */
+  readonly lateDays: readonly LateDay[];
   readonly deadLetters: readonly DeadLetter[];
+}
+
+export interface LateDay {
+  readonly atMs: number;
+  readonly view: PeerView;
 }
 
 /** A delivery that could not be read, kept for people to look at. */

@@ -44,6 +44,7 @@ async function apply(fields: Partial<MetadataReceivedEvent>, committedMs: number
     events: [{ subject: 'events.metadata_received', event }],
     views: [observe(views.get(event.id), event, null)],
     endedDays: [],
+    lateDays: [],
     deadLetters: [],
   });
 }

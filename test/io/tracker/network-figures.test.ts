@@ -126,6 +126,15 @@ describe('totals', () => {
   });
 });
 
+it('the newest day is not that of a sentry whose clock is wrong, unless there is no other', async () => {
+  const nowMs = Date.UTC(2026, 10, 30);
+  const now = networkFigures(tracker.reader, null, () => nowMs);
+  await add({ last_seen: nowMs + 400 * DAY_MS });
+  expect(await now.newestDay()).toEqual({ fromMs: nowMs + 399 * DAY_MS, toMs: nowMs + 400 * DAY_MS });
+  await add({ last_seen: nowMs - 1_000 });
+  expect(await now.newestDay()).toEqual({ fromMs: nowMs - 1_000 - DAY_MS, toMs: nowMs - 1_000 });
+});
+
 describe('cells', () => {
   it.each([
     ['country', ['DE', 'FR', null]],

@@ -47,6 +47,7 @@ function change(events: readonly MetadataReceivedEvent[], views: readonly PeerVi
     events: events.map((event) => ({ subject: METADATA_RECEIVED, event })),
     views,
     endedDays: [],
+    lateDays: [],
     deadLetters: [],
   };
 }
