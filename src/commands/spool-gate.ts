@@ -41,6 +41,8 @@ interface SpoolGateOptions extends SpoolLimits {
 type Level = 'roomy' | 'filling' | 'full';
 
 const LOOK_MS = 1_000;
+/** Who holds what was refused tries it again every five seconds at least. */
+const FORGET_MS = 15_000;
 const FILLING_AT = 0.8;
 /** The rest is for what visits in flight bring. */
 const FULL_AT = 0.98;
@@ -54,6 +56,7 @@ export function spoolGate({ spool, maxBytes, maxAgeMs, cause, logger, scheduler 
 } {
   let level: Level = 'roomy';
   let refusal: string | null = null;
+  let refusedMs = 0;
   let text = '';
   const isOpen$ = new BehaviorSubject(true);
 
@@ -61,7 +64,15 @@ export function spoolGate({ spool, maxBytes, maxAgeMs, cause, logger, scheduler 
     isOpen$.next(level !== 'full' && refusal === null);
   }
 
+  /** Who was refused tries again and again; when nobody does any more, the next one has to find out. */
+  function forget(): void {
+    if (refusal === null || scheduler.now() - refusedMs < FORGET_MS) return;
+    refusal = null;
+    decide();
+  }
+
   async function look(): Promise<void> {
+    forget();
     const depth = await spool.depth();
     const ageMs = depth.oldestMs === null ? 0 : scheduler.now() - depth.oldestMs;
     const next = levelOf(Math.max(depth.bytes / maxBytes, (ageMs / maxAgeMs) * FULL_AT), level);
@@ -98,6 +109,7 @@ export function spoolGate({ spool, maxBytes, maxAgeMs, cause, logger, scheduler 
         logger.error({ err: error }, `${reason}; the crawl pauses until events are written to disk again`);
       }
       refusal = reason;
+      refusedMs = scheduler.now();
       decide();
       throw error;
     }

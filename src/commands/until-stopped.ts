@@ -43,7 +43,11 @@ export async function untilStopped(
   const faults = listenForFaults(logger);
   const stack = new AsyncDisposableStack();
   const ending = new AbortController();
-  const fault = faults.first.then((error) => Promise.reject(error));
+  let firstFault: { readonly error: unknown } | null = null;
+  const fault = faults.first.then((error) => {
+    firstFault = { error };
+    return Promise.reject(error);
+  });
   let timeIsUp: Promise<false> = Promise.resolve(false);
   let lastWords: string | null = null;
 
@@ -83,6 +87,8 @@ export async function untilStopped(
     faults.release();
   }
   if (lastWords !== null) process.stdout.write(`${lastWords}\n`);
+  // Also one that came while everything was being closed.
+  if (firstFault !== null) throw (firstFault as { readonly error: unknown }).error;
   return 0;
 }
 

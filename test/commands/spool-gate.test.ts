@@ -108,6 +108,19 @@ describe('the gate before the spool', () => {
     expect(levels()).toEqual([50, 30]);
   });
 
+  it('stays shut while the refused is tried again, and opens when nobody is left who would try', async () => {
+    const { gate, states } = start();
+    refusal = new EventLogFullError('the disk takes no more');
+    for (let attempt = 0; attempt < 10; attempt++) {
+      await expect(gate.log.append([])).rejects.toBe(refusal);
+      await time.advance(5_000);
+    }
+    expect(states).toEqual([true, false]);
+    await time.advance(15_000);
+    expect(states).toEqual([true, false, true]);
+    expect(await gate.check()).toBeNull();
+  });
+
   it('stays open for an event that no amount of room would let in', async () => {
     const { gate, states } = start();
     refusal = new EventLogUsageError('too large');

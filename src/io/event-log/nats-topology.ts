@@ -11,7 +11,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from 'nats';
-import { STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
+import { MAX_EVENT_BYTES, STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
 import type { StreamState } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
@@ -71,6 +71,8 @@ const DESCRIPTION = 'Consumes valtrack events';
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
 const NANOS_PER_MS = 1_000_000;
+/** Beside an event, what a message has: its id above all. */
+const MAX_HEADER_BYTES = 4 * 1024;
 /** So long after it was seen last, a durable of another consumer is taken for removed on purpose. */
 const FORGET_MS = 600_000;
 /** Of the durable that keeps everything in the stream while the one before this is made anew. */
@@ -125,6 +127,7 @@ export async function natsTopology(
       subjects: [...SUBJECTS],
       retention: RetentionPolicy.Interest,
       storage: StorageType.File,
+      max_msg_size: MAX_EVENT_BYTES + MAX_HEADER_BYTES,
       num_replicas: replicas,
     });
     logger.info({ stream: STREAM_NAME, replicas }, 'made the NATS stream');

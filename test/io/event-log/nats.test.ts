@@ -68,6 +68,19 @@ describe('what it makes on the server', () => {
     }
   });
 
+  it('takes the largest event there may be, and nothing much larger from anybody, which would have to be held in memory', async () => {
+    const log = await openLog();
+    const largest = {
+      ...entry(0),
+      eventId: `run:${'0'.repeat(200)}`,
+      payload: new Uint8Array(64 * 1024).fill(32),
+    };
+    await log.append([largest]);
+    const { connection } = await other();
+    const larger = connection.jetstream().publish('events.peer_discovered', new Uint8Array(80 * 1024));
+    await expect(larger).rejects.toThrow(/message size/);
+  });
+
   it('lets a durable have maxInFlight unacknowledged messages', async () => {
     const log = await openLog();
     await log.append(entries(0, 10));
