@@ -66,7 +66,7 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
     .version(VERSION)
     .alias('h', 'help')
     .strict()
-    .demandCommand(1, `name a command: ${COMMANDS.join(', ')}`)
+    .demandCommand(1, NO_COMMAND)
     .epilogue(
       'Every option works before and after the command, as VALTRACK_<NAME> in the environment, and in the --config file. ' +
         'valtrack <command> --help shows the options of a command.',
@@ -151,9 +151,27 @@ function refuseSwitches(command: Command, texts: Readonly<Record<string, unknown
   }
 }
 
+const NO_COMMAND = `name a command: ${COMMANDS.join(', ')}`;
+
+/** An option before the command has taken it for its value: one that there is not, or one that lacks its value. */
+function swallowed(command: Command, args: readonly string[]): string {
+  const before = args.slice(0, args.indexOf(command)).filter((arg) => /^-./.test(arg));
+  const names = before.map((arg) => arg.replace(/^-+/, '').split('=')[0] ?? '');
+  const aliases = Object.values(OPTIONS).flatMap(({ alias }) => (alias === undefined ? [] : [alias]));
+  const known = [...Object.keys(OPTIONS), ...aliases, 'config', 'help', 'h', 'version'];
+  const unknown = names.find((name) => !known.includes(name));
+  return unknown === undefined ? `${dashed(names.at(-1) ?? '')} needs a value` : noSuchOption(unknown, command);
+}
+
+function noSuchOption(name: string, command: Command): string {
+  const allowed = Object.entries(OPTIONS).filter(([, { commands }]) => commands?.includes(command) ?? true);
+  return `there is no option ${dashed(name)}; ${command} has --config, ${allowed.map(([own]) => dashed(own)).join(', ')}`;
+}
+
 /** yargs says what is wrong; this says it in the words of the command line, and adds what is allowed. */
 function explained(message: string, args: readonly string[]): string {
   const command = COMMANDS.find((name) => args.includes(name));
+  if (message === NO_COMMAND && command !== undefined) return swallowed(command, args);
   const lacking = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
   if (lacking !== undefined) return `${dashed(lacking)} needs a value`;
   if (message.startsWith('Not enough non-option arguments'))
@@ -167,8 +185,7 @@ function explained(message: string, args: readonly string[]): string {
   if (owners !== undefined) {
     return `${dashed(unknown)} is not an option of ${command}; it belongs to ${owners.join(', ')}`;
   }
-  const allowed = Object.entries(OPTIONS).filter(([, { commands }]) => commands?.includes(command) ?? true);
-  return `there is no option ${dashed(unknown)}; ${command} has --config, ${allowed.map(([name]) => dashed(name)).join(', ')}`;
+  return noSuchOption(unknown, command);
 }
 
 function dashed(name: string): string {

@@ -12,7 +12,7 @@ import { UsageError } from './usage-error.ts';
 export function configFileSource(path: string): OptionSource {
   const texts = parsed(path, contentOf(path));
   for (const [name, value] of Object.entries(texts)) {
-    if (!(name in OPTIONS)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
       throw new UsageError(
         `config file ${path}: unknown option "${name}"; allowed are ${Object.keys(OPTIONS).join(', ')}`,
       );
@@ -35,8 +35,11 @@ function contentOf(path: string): string {
 
 function parsed(path: string, content: string): Record<string, unknown> {
   let value: unknown;
+  let texts: unknown;
   try {
     value = parse(content);
+    // All values are texts, as on the command line: a name like 0123 stays as it is.
+    texts = parse(content, { schema: 'failsafe' });
   } catch (error) {
     const [firstLine] = (error instanceof Error ? error.message : String(error)).split('\n');
     throw new UsageError(`config file ${path} is not YAML: ${firstLine?.replace(/:$/, '')}`);
@@ -45,5 +48,7 @@ function parsed(path: string, content: string): Record<string, unknown> {
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw new UsageError(`config file ${path} must hold options as "name: value", one a line`);
   }
-  return value as Record<string, unknown>;
+  // A name without anything behind it sets nothing.
+  const isSet = ([name]: readonly [string, unknown]) => (value as Record<string, unknown>)[name] !== null;
+  return Object.fromEntries(Object.entries(texts as Record<string, unknown>).filter(isSet));
 }

@@ -370,6 +370,20 @@ describe('the files of replay', () => {
   });
 });
 
+describe('what is wrong before the command is named', () => {
+  it.each([
+    [['--nope', 'run'], 'there is no option --nope; run has --config, --log-level'],
+    [['-x', 'export'], 'there is no option -x; export has'],
+    [['--nope=1', 'run'], 'there is no option --nope; run has'],
+    [['-n', 'consumer'], '-n needs a value'],
+    [['--data-dir', 'run'], '--data-dir needs a value'],
+    [[], 'name a command: run, sentry'],
+  ])('%j', async (args, message) => {
+    await expect(parseCommandLine(args)).rejects.toThrow(UsageError);
+    await expect(parseCommandLine(args)).rejects.toThrow(message);
+  });
+});
+
 describe('short options', () => {
   it('stand for the long ones', async () => {
     expect(await read(['-l', 'debug', 'sentry', '-n', 'nats://x:1'])).toMatchObject({
@@ -386,6 +400,15 @@ describe('the config file', () => {
     expect(await read(['run'], {}, await fileWith(''))).toMatchObject({ nodes: 50 });
   });
 
+  it('is read as it is written: a text that looks like a number stays a text', async () => {
+    const file = await fileWith('crawler-id: 0123\ncrawler-location: 1234567e123456\nallow-private: true\n');
+    expect(await read(['sentry'], {}, file)).toMatchObject({
+      crawlerId: '0123',
+      crawlerLocation: '1234567e123456',
+      allowPrivate: true,
+    });
+  });
+
   it.each([
     ['nods: 5\n', /unknown option "nods"; allowed are log-level, /],
     ['- nodes\n', /must hold options as "name: value"/],
@@ -393,6 +416,7 @@ describe('the config file', () => {
     ['nodes: {a: 1}\n', /"nodes" must have one value/],
     ['nodes: "5\n', /is not YAML: /],
     ['config: other.yaml\n', /unknown option "config"/],
+    ['toString: 1\n', /unknown option "toString"/],
   ])('%j is refused', async (content, message) => {
     const file = await fileWith(content);
     const attempt = read(['run'], {}, file);
