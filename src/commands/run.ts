@@ -66,7 +66,8 @@ async function start(
       // Connections that do not end must not keep the events of the others from being handed over.
       await Promise.race([crawling.disposeAsync(), firstValueFrom(timer(CRAWL_STOP_MS))]);
       const left = await path.drain();
-      await store?.located();
+      // With something left there was little time, and it is better used to say so.
+      if (left === null) await store?.located();
       const view = (await store?.summary()) ?? null;
       const summary = renderSummary(await takeSnapshot(watched), view, chosen.truth);
       return left === null ? summary : `${summary}\n${left}.`;

@@ -60,12 +60,12 @@ export interface Consumer {
   readonly ended: Promise<void>;
   /**
    * Takes no more deliveries, commits those taken, writes all staged rows to Parquet and closes the files. What cannot
-   * be done within ten seconds is left to the next start, which loses nothing.
+   * be done within five seconds is left to the next start, which loses nothing.
    */
   close(): Promise<void>;
 }
 
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 5_000;
 
 /** What can fail for a while. */
 type Work = 'commit' | StoreWork;

@@ -98,7 +98,9 @@ export function retention(options: RetentionOptions): Retention {
   async function pass(signal: AbortSignal): Promise<void> {
     const nowMs = scheduler.now();
     await repeated(forgetAddresses, 'peers', nowMs - keep.addressesMs, signal);
-    await repeated(forgetDeadLetters, 'deadLetters', nowMs - keep.eventsMs, signal);
+    // They are kept as they came, with what addresses they hold.
+    const deadLettersMs = Math.min(keep.eventsMs, keep.addressesMs);
+    await repeated(forgetDeadLetters, 'deadLetters', nowMs - deadLettersMs, signal);
     await repeated(forgetEventIds, 'eventIds', nowMs - keep.eventsMs, signal);
     await dropBackups(nowMs - keep.addressesMs);
     await upkeep.pass(nowMs, signal);

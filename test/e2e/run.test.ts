@@ -174,7 +174,11 @@ describe('/readyz', () => {
       const dataDir = join(folder.path, 'consumer');
       const consumer = valtrack(['consumer', '--nats-url', nats.url, '--data-dir', dataDir, '--http-port', '0']);
       const url = await consumer.url();
-      expect(await readiness(url)).toEqual({ status: 200, ready: true, reasons: [] });
+      // It serves at once, and is ready when it has the durable.
+      await vi.waitFor(
+        async () => expect(await readiness(url)).toEqual({ status: 200, ready: true, reasons: [] }),
+        WAIT,
+      );
       await nats.kill();
       await vi.waitFor(
         async () =>

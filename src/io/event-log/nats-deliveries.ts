@@ -70,16 +70,12 @@ function pullSession(
   return new Observable((subscriber) => {
     const deliver = (message: JsMsg) => {
       reader.received++;
-      onProblem(null);
       if (!subscriber.closed && unacked.add(message)) subscriber.next(asDelivery(message, unacked));
     };
     const findStall = async (stallOf: ReturnType<typeof stallWatch>) => {
       const look = await topology.look(durable);
       const stall = stallOf(look, { received: reader.received, inHand: unacked.size, maxInFlight });
-      if (stall === 'none') {
-        onProblem(null);
-        return;
-      }
+      if (stall === 'none') return;
       logger.debug({ durable, ...look, inHand: unacked.size, stall }, 'the durable does not give what it has');
       reader.isStuck = stall === 'stuck';
       throw REASONS[stall](look.waits);
@@ -100,6 +96,7 @@ function pullSession(
         abort_on_missing_resource: true,
         callback: deliver,
       });
+      onProblem(null);
       subscriber.add(() => messages.close());
       subscriber.add(interval(ackWaitMs / 3).subscribe(() => unacked.extend()));
       const lookMs = Math.min(LOOK_MS, ackWaitMs / 2);
