@@ -165,12 +165,15 @@ export async function natsTopology(
     await removeConsumer(durable);
     // With the same mark in its description: it is no other one to those who publish, since nothing has left the stream.
     await jsm.consumers.add(STREAM_NAME, { ...kept, deliver_policy: DeliverPolicy.All });
-    await removeConsumer(keeperOf(durable));
+    // Unless somebody else has taken the keeper away meanwhile.
+    const wasKept = await removeConsumer(keeperOf(durable));
+    if (!wasKept) await jsm.consumers.update(STREAM_NAME, durable, { description: newDescription() });
     logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable anew');
   }
 
-  async function removeConsumer(durable: string): Promise<void> {
-    await found(jsm.consumers.delete(STREAM_NAME, durable), isConsumerNotFound);
+  /** False when there was none. */
+  async function removeConsumer(durable: string): Promise<boolean> {
+    return (await found(jsm.consumers.delete(STREAM_NAME, durable), isConsumerNotFound)) !== null;
   }
 
   /** One after the other: a durable that two make at once has the settings of either. */

@@ -145,3 +145,23 @@ it('is made by the next attempt when the one before came no further than removin
   await topology.ensureDurable('a', 10);
   expect(await durables()).toEqual(['a']);
 });
+
+it('is another one to those who publish when somebody has taken its keeper away meanwhile', async () => {
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const topology = await natsTopology(jsm, { durables: ['a'], replicas: 1, servers: 'here', logger });
+  const before = topology.incarnation;
+  await topology.renewDurable('a');
+  await topology.ensure();
+  expect(topology.incarnation).toBe(before);
+  // As the server tells of each step, so that it is done before the last one.
+  const robbed = Promise.withResolvers<void>();
+  connection.subscribe('$JS.EVENT.ADVISORY.CONSUMER.CREATED.EVENTS.a-renewing', {
+    max: 1,
+    callback: () => jsm.consumers.delete('EVENTS', 'a-renewing').then(() => robbed.resolve(), robbed.reject),
+  });
+  await connection.flush();
+  await topology.renewDurable('a');
+  await robbed.promise;
+  await topology.ensure();
+  expect(topology.incarnation).not.toBe(before);
+});
