@@ -124,6 +124,25 @@ describe('retention', () => {
     await closed(consumer);
   });
 
+  it('keeps what could not be read no longer than addresses, which may be in it', async () => {
+    const first = await start({ addressesMs: 90 * DAY_MS });
+    const bad = { ...entry('run:0', wireObservation({ event_id: 'run:0' })), payload: new TextEncoder().encode('?') };
+    await log.append([bad]);
+    await vi.waitFor(async () => {
+      await time.advance(5);
+      expect(first.counts().malformed).toBe(1);
+    });
+    await closed(first);
+    laterBy(89 * DAY_MS);
+    const second = await start({ addressesMs: 90 * DAY_MS });
+    await observed(second, 'run:1');
+    expect(second.counts().forgotten.deadLetters).toBe(0);
+    await closed(second);
+    laterBy(2 * DAY_MS);
+    const third = await start({ addressesMs: 90 * DAY_MS });
+    await vi.waitFor(() => expect(third.counts().forgotten.deadLetters).toBe(1));
+  });
+
   it('tells of what it cannot do, tries again, and holds nothing else up', async () => {
     const first = await start({ eventsMs: DAY_MS });
     await observed(first, 'foreign');
