@@ -10,6 +10,7 @@ import { readNetworkConfig } from '../io/network-config.ts';
 import { type DevnetNode, devnetNetwork, readDevnetFile } from '../io/network-file.ts';
 import { prepareFolder } from './data-folder.ts';
 import type { Options } from './options.ts';
+import type { Session } from './until-stopped.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface ChosenNetwork {
@@ -45,12 +46,11 @@ const CONFIGURED_ACTIVE_VALIDATORS = 1_000;
  */
 export async function chooseNetwork(
   options: NetworkOptions,
-  stack: AsyncDisposableStack,
+  { stack, ending }: Pick<Session, 'stack' | 'ending'>,
   logger: Logger,
 ): Promise<ChosenNetwork> {
-  return (
-    (await namedNetwork(options)) ?? withOptions(await fromFile(await startDevnetFor(options, stack, logger)), options)
-  );
+  const named = await namedNetwork(options);
+  return named ?? withOptions(await fromFile(await startDevnetFor(options, stack, ending, logger)), options);
 }
 
 /**
@@ -110,13 +110,14 @@ async function fromFile(path: string): Promise<ChosenNetwork> {
 async function startDevnetFor(
   { nodes, seed, slotMs, dir, activeValidators, faults, forkAt, blobForkAt }: NetworkOptions,
   stack: AsyncDisposableStack,
+  ending: AbortSignal,
   logger: Logger,
 ): Promise<string> {
   const folder = await devnetFolder(dir, stack);
   logger.info({ nodes, seed, slotMs, dir: folder }, 'starting a devnet on loopback');
   const limits = activeValidators === undefined ? {} : { activeValidators };
   const kinds = devnetKinds({ faults, forkAt, blobForkAt });
-  const devnet = await forkDevnet({ nodes, seed, slotMs, dir: folder, ...limits, ...kinds }, logger);
+  const devnet = await forkDevnet({ nodes, seed, slotMs, dir: folder, ...limits, ...kinds }, logger, ending);
   stack.defer(() => devnet.stop());
   return devnet.networkPath;
 }

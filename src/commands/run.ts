@@ -29,7 +29,7 @@ export function crawlAndStore(options: Options, parts: { readonly stores: boolea
 async function start(
   options: Options,
   { stores }: { readonly stores: boolean },
-  { screen, stack, faults }: Session,
+  { screen, stack, faults, ending }: Session,
 ): Promise<Running> {
   if (stores) checkGeo(options);
   const startedMs = Date.now();
@@ -39,7 +39,7 @@ async function start(
     const lock = await lockFolder(dataDir, role);
     stack.defer(() => lock.release());
   }
-  const chosen = await chooseNetwork(options, stack, logger);
+  const chosen = await chooseNetwork(options, { stack, ending }, logger);
   const path = await openEventPath({ ...options, natsMayBeAway: !stores }, dataDir, stack, logger);
   const nats = stores ? await path.nats : null;
   // What starts later adds its own.

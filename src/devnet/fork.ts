@@ -25,11 +25,13 @@ const STOP_TIMEOUT_MS = 10_000;
 /**
  * Runs a devnet in a process of its own, so that it does not compete with the crawler for one thread. The process ends
  * when this one does, however that happens.
+ * @param signal ends the start; nothing writes into the folder any more when this has rejected
  * @throws Error with the child's message when the devnet does not start.
  */
 export async function forkDevnet(
   options: Omit<DevnetOptions, 'onProblem'>,
   logger?: ForkLogger,
+  signal?: AbortSignal,
 ): Promise<ForkedDevnet> {
   const child = fork(childModule(), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
   const exited = once(child, 'exit');
@@ -47,6 +49,12 @@ export async function forkDevnet(
     if (!stopping) logger?.error({ code, signal }, 'the devnet has ended by itself');
   });
   send(child, { kind: 'start', options });
+  const abort = () => {
+    stopping = true;
+    child.kill('SIGKILL');
+  };
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) abort();
 
   const stop = async () => {
     stopping = true;
@@ -63,6 +71,8 @@ export async function forkDevnet(
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

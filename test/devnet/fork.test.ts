@@ -1,6 +1,6 @@
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -54,6 +54,16 @@ describe('a devnet in a process of its own', () => {
     await expect(forkDevnet({ nodes: -1, seed: 1, slotMs: 250, dir: dir.path })).rejects.toThrow(
       /1 to \d+ nodes, not -1/,
     );
+  });
+
+  it('can be ended while it starts, and writes nothing any more', async () => {
+    const ending = new AbortController();
+    const options = { nodes: 50, seed: 1, slotMs: 250, dir: dir.path };
+    const starting = forkDevnet(options, undefined, ending.signal);
+    ending.abort();
+    await expect(starting).rejects.toThrow('ended before it had started');
+    await expect(forkDevnet(options, undefined, ending.signal)).rejects.toThrow('ended before it had started');
+    expect(await readdir(dir.path)).toEqual([]);
   });
 
   it('ends when its parent is killed', async () => {
