@@ -42,8 +42,9 @@ export function natsDeliveries(context: NatsDeliveriesContext, options: Delivery
   });
 }
 
-function retryDelay({ logger, onProblem }: NatsDeliveriesContext, durable: string) {
+function retryDelay({ logger, unacked, onProblem }: NatsDeliveriesContext, durable: string) {
   return (error: unknown, attempt: number) => {
+    unacked.detach();
     if (error instanceof EventLogConfigError) return throwError(() => error);
     const retryMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (attempt - 1));
     logger.warn({ err: error, durable, attempt, retryMs }, 'pulling from NATS failed');

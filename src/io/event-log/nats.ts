@@ -153,7 +153,7 @@ export async function natsEventLog({
   }
 
   function unacked(durable: string): NatsUnacked {
-    const known = unackedOf.get(durable) ?? natsUnacked();
+    const known = unackedOf.get(durable) ?? natsUnacked(link);
     unackedOf.set(durable, known);
     return known;
   }
