@@ -11,6 +11,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from 'nats';
+import { firstValueFrom, timer } from 'rxjs';
 import { MAX_EVENT_BYTES, STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
 import type { StreamState } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
@@ -73,6 +74,8 @@ const DEFAULT_ACK_WAIT_MS = 30_000;
 const NANOS_PER_MS = 1_000_000;
 /** Beside an event, what a message has: its id above all. */
 const MAX_HEADER_BYTES = 4 * 1024;
+/** So long after a stream was removed its files are gone. */
+const REMOVED_MS = 500;
 /** So long after it was seen last, a durable of another consumer is taken for removed on purpose. */
 const FORGET_MS = 600_000;
 /** Of the durable that keeps everything in the stream while the one before this is made anew. */
@@ -122,6 +125,8 @@ export async function natsTopology(
   }
 
   async function addStream(): Promise<StreamInfo> {
+    // nats-server 2.9 takes the files of a stream away after it has said so, and those of a new one of that name with them.
+    if (id !== '') await firstValueFrom(timer(REMOVED_MS));
     const info = await jsm.streams.add({
       name: STREAM_NAME,
       subjects: [...SUBJECTS],
