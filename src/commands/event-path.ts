@@ -138,7 +138,7 @@ export async function openEventPath(
           onChanged: (change) =>
             logger.warn(
               change,
-              'NATS was started again or has another stream: what was not known to be read is published again',
+              'NATS was started again, has another stream or has lost events: what is not known to be read is published again',
             ),
         }),
       ),

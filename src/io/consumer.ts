@@ -165,7 +165,9 @@ function consume(options: ConsumeOptions): Consumer {
   // The deliveries stay subscribed while the last of them are committed, so that their acknowledgements arrive.
   const deliveries = new Subject<Delivery>();
   const reducing = stages(deliveries.pipe(takeUntil(stop))).subscribe(summaries);
-  const delivering = log.deliveries({ durable, maxInFlight }).subscribe(deliveries);
+  const delivering = log
+    .deliveries({ durable, maxInFlight, applied: (eventIds) => store.applied(eventIds) })
+    .subscribe(deliveries);
 
   const closeAll = async () => {
     stop.next();

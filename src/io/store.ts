@@ -13,6 +13,7 @@ import { parquetUpkeep, type UpkeepCounts } from './parquet/upkeep.ts';
 import { DEFAULT_KEEP, type ForgottenCounts, type Keep, type Retention, retention } from './retention.ts';
 import { SENTRY_FILE } from './sentry-database.ts';
 import type { SqliteDatabase } from './sqlite.ts';
+import { committedAmong } from './tracker/applied-events.ts';
 import { openTracker, type TrackerDatabase } from './tracker/database.ts';
 import { TRACKER_FILE } from './tracker/schema.ts';
 import { sqliteViewStore } from './tracker/view-store.ts';
@@ -71,6 +72,8 @@ export interface Store {
   readonly database: TrackerDatabase;
   readonly flusher: ParquetFlusher;
   readonly retention: Retention;
+  /** Those of the event ids whose effect is durable, with those that were put aside for being malformed. */
+  applied(eventIds: readonly string[]): Promise<ReadonlySet<string>>;
   counts(): StoreCounts;
 }
 
@@ -132,6 +135,7 @@ export async function openStore({
       database: { ...opened, writer },
       flusher,
       retention: retaining,
+      applied: (eventIds) => committedAmong(opened.reader, eventIds),
       counts: () => ({
         stagedRows: flusher.stagedRows,
         deadLetters,

@@ -2,6 +2,7 @@ import {
   defer,
   exhaustMap,
   filter,
+  firstValueFrom,
   ignoreElements,
   interval,
   map,
@@ -15,6 +16,7 @@ import {
   takeUntil,
   tap,
   throwError,
+  timer,
 } from 'rxjs';
 import { type RetryForeverOptions, retryForever } from './flow/retry-forever.ts';
 import { forward } from './forwarder.ts';
@@ -70,7 +72,8 @@ export interface PublishingProgress {
 }
 
 /**
- * Publishes what waits in the spool, and lets go of it there once it has been read from the stream by everybody. A
+ * Publishes what waits in the spool, and lets go of it there once it has been read from the stream by everybody, and
+ * those readers that say what they have applied have applied it: what a killed server has lost is published again. A
  * stream that was made anew or started again, under way or while this program was away, gets everything again that was not
  * known to be read; readers know the event ids.
  *
@@ -85,13 +88,16 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
   let count = 0;
   /** The highest sequence given out by the stream as it is now. */
   let highest = 0;
-  /** Whether it has come back with less than that, as from an older copy of its files. */
+  /** Whether it has come back with less than that, as from an older copy of its files, or was found to lack a message. */
   let hasLost = false;
   /** Up to here entries may have been published before, under their own ids. */
   let attempted: number | null = null;
 
   /** How often in a row it was behind what is known to be in it. */
   let behind = 0;
+
+  /** The position of what was found lost last, and how long to wait should it be lost again. */
+  let lost = { position: 0, waitMs: 0 };
 
   /** Goes back to where nothing is lost: further if the stream is not the one of before. */
   async function begin(): Promise<Session> {
@@ -124,6 +130,8 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
     let unsettled: Mark[] = [];
     let known = readers;
     let behindNow = 0;
+    /** Up to here everything has been read, as the stream has it. */
+    let read = 0;
     const done$ = new Subject<void>();
 
     async function append(batch: readonly Delivery[]): Promise<void> {
@@ -152,8 +160,30 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
         throw new StreamChangedError('the stream has lost its last messages');
       }
       await settleBefore(askedMs - settleMs);
-      const position = marks.readBefore(state.firstSequence);
-      if (position > 0) spool.advance(consumed, position);
+      read = Math.max(read, marks.readBefore(state.firstSequence));
+      await letGo();
+    }
+
+    /** Lets go of what has been read, as far as it has had its effect. */
+    async function letGo(): Promise<void> {
+      for (let from = spool.cursor(consumed); from < read; ) {
+        const page = await spool.ids(from, read, MAX_ASKED);
+        const unapplied = await stream.unapplied(page.map(({ eventId }) => eventId));
+        if (unapplied === null) return;
+        const missing = page.find(({ eventId }) => unapplied.has(eventId));
+        from = missing === undefined ? (page.at(-1)?.position ?? read) : missing.position - 1;
+        spool.advance(consumed, from);
+        if (missing !== undefined) await lose(missing.position);
+      }
+    }
+
+    /** What a reader never comes to apply is not published again without a pause. */
+    async function lose(position: number): Promise<never> {
+      hasLost = true;
+      const waitMs = position === lost.position ? lost.waitMs : 0;
+      lost = { position, waitMs: Math.min(RETRY.maxLostMs, Math.max(RETRY.minDelayMs, 2 * waitMs)) };
+      await firstValueFrom(timer(waitMs, scheduler));
+      throw new StreamChangedError('what has left the stream has not been applied');
     }
 
     async function settleBefore(ms: number): Promise<void> {
@@ -178,7 +208,7 @@ export function publishing(options: PublishingOptions): Observable<PublishingPro
       tap({ complete: () => done$.next() }),
     );
     const looking$ = interval(pollMs, scheduler).pipe(
-      filter(() => marks.waiting + unsettled.length > 0),
+      filter(() => marks.waiting + unsettled.length > 0 || spool.cursor(consumed) < read),
       exhaustMap(() =>
         defer(look).pipe(retryForever({ ...RETRY, scheduler, onFailure: failedAt('ask'), unless: isChange })),
       ),
@@ -214,7 +244,9 @@ function isRemade(before: StreamState['readers'], now: StreamState['readers']): 
 
 /** A cluster's new leader may not know of all messages yet. */
 const BEHIND_LOOKS = 3;
-const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
+const RETRY = { minDelayMs: 250, maxDelayMs: 5_000, maxLostMs: 60_000 } as const;
+/** Events that readers are asked about at a time. */
+const MAX_ASKED = 1_000;
 
 function isChange(error: unknown): boolean {
   return error instanceof StreamChangedError;

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { firstValueFrom, timer } from 'rxjs';
+import { filter, firstValueFrom, interval, timer } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../../src/devnet/faults.ts';
@@ -17,6 +17,9 @@ const SLOT_MS = 500;
 /** The devnet begins in epoch 10; everybody is found by the end of epoch 11. */
 const WHOLE_EPOCHS = [12, 13] as const;
 const LATE_MS = 2_000;
+/** By then a second crawl round has been made: who lost the datagrams of the first is asked again in that. */
+const NAMED_BY_EPOCH = 16;
+const LOOK_MS = 100;
 const MAX_HEAP_GROWTH_BYTES = 24e6;
 
 setFlagsFromString('--expose-gc');
@@ -37,7 +40,9 @@ beforeAll(async () => {
   watch = watchNodes(crawled, (epoch) => heapAtEpoch.set(epoch, heapBytes()));
   const endMs = epochStartMs(crawled.devnet.network, WHOLE_EPOCHS[1] + 1) + LATE_MS;
   await firstValueFrom(timer(Math.max(0, endMs - Date.now())));
-}, 120_000);
+  const isOver = () => watch.epoch >= NAMED_BY_EPOCH || unnamed(({ behaviour }) => behaviour !== 'honest').length === 0;
+  await firstValueFrom(interval(LOOK_MS).pipe(filter(isOver)));
+}, 180_000);
 afterAll(async () => {
   watch.stop();
   await crawled.stop();
@@ -46,6 +51,8 @@ afterAll(async () => {
 
 const nodes = (suits: (node: DevnetNode) => boolean) => crawled.devnet.network.nodes.filter(suits);
 const isHonest = ({ behaviour }: DevnetNode) => behaviour === 'honest';
+const unnamed = (suits: (node: DevnetNode) => boolean) =>
+  nodes((node) => suits(node) && !isNamed(node, watch.failuresOf(node.peer_id)));
 const described = ({ client, reach, traits, peer_id }: DevnetNode) =>
   [client, reach, ...traits, peer_id, ...watch.failuresOf(peer_id)].join(' ');
 const unobserved = (some: readonly DevnetNode[], epoch: number) =>
@@ -67,7 +74,7 @@ describe('a crawl of nodes of every kind', () => {
   it.each(FAULT_NAMES)('names %s', (fault) => {
     const faulty = nodes(({ behaviour }) => behaviour === fault);
     expect(faulty).not.toEqual([]);
-    expect(faulty.filter((node) => !isNamed(node, watch.failuresOf(node.peer_id))).map(described)).toEqual([]);
+    expect(unnamed(({ behaviour }) => behaviour === fault).map(described)).toEqual([]);
     // A visit to one that answers slowly may take longer than an epoch.
     const isObserved = ({ peer_id }: DevnetNode) => watch.observations.some(({ peerId }) => peerId === peer_id);
     const observable = FAULTS[fault satisfies Fault].observable;
@@ -84,7 +91,7 @@ describe('a crawl of nodes of every kind', () => {
 
   it('goes on, with as much memory as before', () => {
     expect(watch.broken).toEqual([]);
-    expect(watch.epoch).toBe(WHOLE_EPOCHS[1] + 1);
+    expect(watch.epoch).toBeGreaterThan(WHOLE_EPOCHS[1]);
     const [before = 0, after = 0] = [WHOLE_EPOCHS[0], WHOLE_EPOCHS[1] + 1].map((epoch) => heapAtEpoch.get(epoch));
     expect(after - before).toBeLessThan(MAX_HEAP_GROWTH_BYTES);
   });

@@ -24,6 +24,10 @@ function fakeSpool() {
     async rewind(durable, position) {
       cursors.set(durable, position);
     },
+    async ids(after, upTo, limit) {
+      const held = all.map(({ eventId }, index) => ({ eventId, position: index + 1 }));
+      return held.slice(after, upTo).slice(0, limit);
+    },
     deliveries: ({ durable }) => {
       sessions++;
       const deliveries = new Subject<Delivery>();
@@ -65,6 +69,7 @@ function fakeStream() {
   let losses = 0;
   let full = false;
   let readers: Readonly<Record<string, string>> = {};
+  let unapplied: ReadonlySet<string> | null = new Set();
   const stream: PublishedStream = {
     async state() {
       if (away) throw new Error('away');
@@ -81,6 +86,9 @@ function fakeStream() {
       }
       last += entries.length;
       return last;
+    },
+    async unapplied(eventIds) {
+      return unapplied === null ? null : new Set(eventIds.filter((eventId) => unapplied?.has(eventId)));
     },
   };
   return {
@@ -105,6 +113,9 @@ function fakeStream() {
     },
     loseLast: (count: number) => {
       last -= count;
+    },
+    setUnapplied: (now: readonly string[] | null) => {
+      unapplied = now === null ? null : new Set(now);
     },
     setReaders: (now: Readonly<Record<string, string>>) => {
       readers = now;
@@ -334,6 +345,78 @@ describe('publishing', () => {
     }
     await time.advance(2 * POLL_MS);
     expect(to.stored).toEqual(['a@first']);
+  });
+
+  it('publishes again what has left the stream and was not applied, and keeps it until it has been', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told } = start(from, to);
+    from.append('a', 'b', 'c', 'd');
+    await time.advance(100);
+    to.setUnapplied(['c']);
+    to.readAll();
+    await time.advance(POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(2);
+    await time.advance(100);
+    expect(to.stored.slice(4)).toEqual(['c@first', 'd@first']);
+    expect(told.at(-2)).toBe('again 2 to 4');
+    to.setUnapplied([]);
+    to.readAll();
+    await time.advance(POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(4);
+  });
+
+  it('keeps what has left the stream while its reader does not say whether it was applied', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const { told, working } = start(from, to);
+    from.append('a', 'b');
+    await time.advance(100);
+    to.setUnapplied(null);
+    to.readAll();
+    await time.advance(20 * POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(0);
+    expect(to.stored).toEqual(['a@first', 'b@first']);
+    expect(working).toEqual({ publish: true, ask: true });
+    to.setUnapplied([]);
+    await time.advance(POLL_MS);
+    expect(from.cursors.get('consumed')).toBe(2);
+    expect(told).toEqual(['published 2']);
+  });
+
+  it('publishes what is never applied at longer and longer intervals, a minute at most', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    start(from, to);
+    from.append('a');
+    await time.advance(100);
+    to.setUnapplied(['a']);
+    const publishedIn = async (ms: number) => {
+      const before = to.stored.length;
+      for (let passedMs = 0; passedMs < ms; passedMs += POLL_MS / 2) {
+        to.readAll();
+        await time.advance(POLL_MS / 2);
+      }
+      return to.stored.length - before;
+    };
+    expect(await publishedIn(10_000)).toBeGreaterThan(2);
+    await publishedIn(120_000);
+    expect(await publishedIn(600_000)).toBe(10);
+  });
+
+  it('asks about what has left the stream in pages, however much it is', async () => {
+    const [from, to] = [fakeSpool(), fakeStream()];
+    const asked: number[] = [];
+    const ask = to.stream.unapplied;
+    to.stream.unapplied = (eventIds) => {
+      asked.push(eventIds.length);
+      return ask(eventIds);
+    };
+    start(from, to);
+    from.append(...Array.from({ length: 2_500 }, (_, index) => `id${index}`));
+    await time.advance(15_000);
+    to.setUnapplied(['id2400']);
+    to.readAll();
+    await time.advance(POLL_MS);
+    expect(asked).toEqual([1_000, 1_000, 500]);
+    expect(from.cursors.get('consumed')).toBe(2_400);
   });
 
   it('is not misled by an answer that is older than the last acknowledgement', async () => {

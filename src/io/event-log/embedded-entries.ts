@@ -14,6 +14,8 @@ export interface EmbeddedEntries {
   append(entries: readonly LogEntry[], checkRoom: (size: EntriesSize) => void): Promise<void>;
   /** Committed entries after `position`, oldest first. */
   page(position: number, limit: number): Promise<StoredEntry[]>;
+  /** The same without what they say, up to `upTo`. */
+  ids(after: number, upTo: number, limit: number): Promise<Pick<StoredEntry, 'position' | 'eventId'>[]>;
   /** What there is with `after < position <= upTo`. */
   size(after: number, upTo: number): Promise<EntriesSize>;
   /** The oldest entries in that range that are together at least as much as `wanted`, or all of them. */
@@ -128,6 +130,16 @@ export async function embeddedEntries(
       return rows.map(({ position: at, event_id: eventId, subject, payload }) => {
         return { position: at, eventId, subject, payload: new Uint8Array(payload) };
       });
+    },
+    async ids(after, upTo, limit) {
+      const rows = await database.all<Pick<StoredRow, 'position' | 'event_id'>>(
+        `SELECT position, event_id FROM event_log_entries
+         WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`,
+        after,
+        upTo,
+        limit,
+      );
+      return rows.map(({ position, event_id: eventId }) => ({ position, eventId }));
     },
     async release(position) {
       const last = await lastOf(database, 0, position, RELEASE_BATCH);

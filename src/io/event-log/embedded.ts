@@ -112,6 +112,7 @@ export async function embeddedEventLog(
     cursor: cursors.at,
     advance: cursors.advance,
     rewind: cursors.rewind,
+    ids: entries.ids,
     async depth() {
       const { after, entries: waiting, bytes } = cursors.waiting();
       return { entries: waiting, bytes, oldestMs: await entries.appendedMsAfter(after) };

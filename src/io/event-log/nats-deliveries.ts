@@ -1,9 +1,10 @@
 import type { JsMsg } from 'nats';
-import { defer, EMPTY, exhaustMap, interval, Observable, retry, switchMap, throwError, timer } from 'rxjs';
+import { defer, EMPTY, exhaustMap, interval, merge, Observable, retry, switchMap, throwError, timer } from 'rxjs';
 import { contentEventId } from '../../consensus/event-id.ts';
 import { STREAM_NAME } from '../../consensus/events.ts';
 import type { Delivery, DeliveryOptions } from '../../streams/ports/event-log.ts';
 import type { Logger } from '../logger.ts';
+import { answerApplied } from './nats-applied.ts';
 import type { NatsLink } from './nats-connection.ts';
 import { EventLogConfigError } from './nats-errors.ts';
 import { eventIdIn } from './nats-message-id.ts';
@@ -31,14 +32,17 @@ const LOOK_MS = 5_000;
 /**
  * Pulls for one durable while the connection is up. Whatever ends a pull, the stream or the durable being removed
  * included, is met by making what is missing and pulling again; a durable that is stuck is made anew. Only a stream or
- * durable of the wrong kind ends it all.
+ * durable of the wrong kind ends it all. Who asks meanwhile is told what has been applied.
  */
 export function natsDeliveries(context: NatsDeliveriesContext, options: DeliveryOptions): Observable<Delivery> {
   return defer(() => {
     const reader: Reader = { received: 0, hasInherited: true, isStuck: false, stallOf: null };
     const session$ = pullSession(context, options, reader);
     const retried$ = session$.pipe(retry({ resetOnSuccess: true, delay: retryDelay(context, options.durable) }));
-    return context.link.connected$.pipe(switchMap((up) => (up ? retried$ : EMPTY)));
+    const pulled$ = context.link.connected$.pipe(switchMap((up) => (up ? retried$ : EMPTY)));
+    const { durable, applied } = options;
+    if (applied === undefined) return pulled$;
+    return merge(answerApplied(context.link.connection, durable, applied, context.logger), pulled$);
   });
 }
 
@@ -65,7 +69,7 @@ interface Reader {
 /** One pull; never completes, its end is an error. */
 function pullSession(
   { link, topology, unacked, logger, onProblem }: NatsDeliveriesContext,
-  { durable, maxInFlight }: DeliveryOptions,
+  { durable, maxInFlight, applied }: DeliveryOptions,
   reader: Reader,
 ): Observable<Delivery> {
   return new Observable((subscriber) => {
@@ -87,7 +91,10 @@ function pullSession(
         reader.isStuck = false;
       }
       // The durable's own limit on unacknowledged messages is what holds the server back.
-      const { ackWaitMs } = await topology.ensureDurable(durable, maxInFlight);
+      const { ackWaitMs } = await topology.ensureDurable(durable, {
+        maxAckPending: maxInFlight,
+        saysApplied: applied !== undefined,
+      });
       const consumer = await link.connection.jetstream().consumers.get(STREAM_NAME, durable);
       if (subscriber.closed) return;
       const messages = await consumer.consume({

@@ -37,8 +37,8 @@ export interface NatsTopology {
    * still counts for a while, for its consumer may make it again, and then wants what it has not read.
    */
   learn(): Promise<Readers>;
-  /** The same for one durable, allowing it that many unacknowledged messages; resolves to its ack wait. */
-  ensureDurable(durable: string, maxAckPending: number): Promise<{ ackWaitMs: number }>;
+  /** The same for one durable whose consumer reads with these settings; resolves to its ack wait. */
+  ensureDurable(durable: string, reading: Reading): Promise<{ ackWaitMs: number }>;
   /**
    * Makes a durable anew, with the same settings: it then hands out everything that the stream has, acknowledged or
    * not. Nothing leaves the stream meanwhile, however far it gets.
@@ -48,6 +48,13 @@ export interface NatsTopology {
 
 export type StreamPlace = Omit<StreamState, 'session' | 'readers'>;
 
+export interface Reading {
+  /** So many messages may be unacknowledged. */
+  readonly maxAckPending: number;
+  /** Whether the consumer says what it has applied when it is asked (`nats-applied.ts`): noted in the durable's description. */
+  readonly saysApplied: boolean;
+}
+
 /** All durables that wait for messages. */
 export interface Readers {
   /** The sequence up to which all of them have acknowledged; 0 while some cannot be asked. */
@@ -56,6 +63,8 @@ export interface Readers {
   readonly missed: number;
   /** Those of other consumers, each with what tells it from its successor of the same name. */
   readonly others: Readonly<Record<string, string>>;
+  /** Durables whose consumers say what they have applied. */
+  readonly saying: readonly string[];
 }
 
 export interface NatsTopologyOptions {
@@ -68,12 +77,16 @@ export interface NatsTopologyOptions {
 }
 
 const DESCRIPTION = 'Consumes valtrack events';
+const SAYS_APPLIED = ', says what it has applied';
 /** The server's default, which the Go program's durables have. */
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
+const NOT_READ_YET: Reading = { maxAckPending: DEFAULT_MAX_ACK_PENDING, saysApplied: false };
 const NANOS_PER_MS = 1_000_000;
 /** Beside an event, what a message has: its id above all. */
 const MAX_HEADER_BYTES = 4 * 1024;
+/** The mark of a durable that somebody else has made. */
+const UNMARKED = 'unmarked';
 /** So long after a stream was removed its files are gone. */
 const REMOVED_MS = 500;
 /** So long after it was seen last, a durable of another consumer is taken for removed on purpose. */
@@ -139,18 +152,22 @@ export async function natsTopology(
     return info;
   }
 
-  async function ensureConsumer(durable: string, maxAckPending: number | undefined): Promise<ConsumerInfo> {
+  async function ensureConsumer(durable: string, reading: Reading | undefined): Promise<ConsumerInfo> {
     const info = await found(jsm.consumers.info(STREAM_NAME, durable), isConsumerNotFound);
-    if (info === null) return addConsumer(durable, maxAckPending ?? DEFAULT_MAX_ACK_PENDING);
-    checkConsumer(info.config);
-    if (maxAckPending === undefined || info.config.max_ack_pending === maxAckPending) return info;
-    return jsm.consumers.update(STREAM_NAME, durable, { max_ack_pending: maxAckPending });
+    if (info === null) return addConsumer(durable, reading ?? NOT_READ_YET);
+    const { config } = info;
+    checkConsumer(config);
+    if (reading === undefined) return info;
+    const { maxAckPending: max_ack_pending, saysApplied } = reading;
+    if (config.max_ack_pending === max_ack_pending && isSaying(config) === saysApplied) return info;
+    const description = describing(markOf(config), saysApplied);
+    return jsm.consumers.update(STREAM_NAME, durable, { max_ack_pending, description });
   }
 
-  async function addConsumer(durable: string, maxAckPending: number): Promise<ConsumerInfo> {
+  async function addConsumer(durable: string, { maxAckPending, saysApplied }: Reading): Promise<ConsumerInfo> {
     const info = await jsm.consumers.add(STREAM_NAME, {
       durable_name: durable,
-      description: newDescription(),
+      description: describing(newMark(), saysApplied),
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ackWaitMs),
@@ -172,7 +189,8 @@ export async function natsTopology(
     await jsm.consumers.add(STREAM_NAME, { ...kept, deliver_policy: DeliverPolicy.All });
     // Unless somebody else has taken the keeper away meanwhile.
     const wasKept = await removeConsumer(keeperOf(durable));
-    if (!wasKept) await jsm.consumers.update(STREAM_NAME, durable, { description: newDescription() });
+    if (!wasKept)
+      await jsm.consumers.update(STREAM_NAME, durable, { description: describing(newMark(), isSaying(kept)) });
     logger.info({ stream: STREAM_NAME, durable }, 'made the NATS durable anew');
   }
 
@@ -208,6 +226,7 @@ export async function natsTopology(
     const nowMs = performance.now();
     let own = Number.POSITIVE_INFINITY;
     let ownSeen = 0;
+    const saying: string[] = [];
     for await (const info of jsm.consumers.list(STREAM_NAME)) {
       const { config } = info;
       const name = config.durable_name;
@@ -215,6 +234,7 @@ export async function natsTopology(
       if (name !== undefined && isOther(name, config)) others.set(name, { mark: markOf(config), floor, seenMs: nowMs });
       else own = Math.min(own, floor);
       if (name !== undefined && durables.includes(name)) ownSeen++;
+      if (name !== undefined && isSaying(config)) saying.push(name);
     }
     learnedMs = nowMs;
     for (const [name, { seenMs }] of others) if (nowMs - seenMs > FORGET_MS) others.delete(name);
@@ -225,6 +245,7 @@ export async function natsTopology(
       acknowledged: ownSeen < durables.length ? 0 : Math.min(own, ...floors),
       missed: Math.min(...gone.map(({ floor }) => floor)),
       others: Object.fromEntries([...others].map(([name, { mark }]) => [name, mark])),
+      saying,
     };
   }
 
@@ -254,10 +275,10 @@ export async function natsTopology(
         asked: info.num_waiting,
       };
     },
-    ensureDurable: (durable, maxAckPending) =>
+    ensureDurable: (durable, reading) =>
       inTurn(async () => {
         await ensureStream();
-        const { ack_wait: ackWaitNanos } = (await ensureConsumer(durable, maxAckPending)).config;
+        const { ack_wait: ackWaitNanos } = (await ensureConsumer(durable, reading)).config;
         // Whoever was making this durable anew may have been killed in the middle of it.
         await removeConsumer(keeperOf(durable));
         return { ackWaitMs: ackWaitNanos === undefined ? DEFAULT_ACK_WAIT_MS : ackWaitNanos / NANOS_PER_MS };
@@ -270,8 +291,16 @@ function keeperOf(durable: string): string {
   return `${durable}${KEEPER_SUFFIX}`;
 }
 
-function newDescription(): string {
-  return `${DESCRIPTION} (${randomBytes(6).toString('base64url')})`;
+function newMark(): string {
+  return randomBytes(6).toString('base64url');
+}
+
+function describing(mark: string, saysApplied: boolean): string {
+  return `${DESCRIPTION}${saysApplied ? SAYS_APPLIED : ''} (${mark})`;
+}
+
+function isSaying({ description = '' }: ConsumerConfig): boolean {
+  return description.includes(SAYS_APPLIED);
 }
 
 function floorOf({ num_ack_pending, delivered, ack_floor }: ConsumerInfo): number {
@@ -280,7 +309,7 @@ function floorOf({ num_ack_pending, delivered, ack_floor }: ConsumerInfo): numbe
 
 /** The server's time of creation is another one after a restart: what tells a durable from its successor is in its description. */
 function markOf({ description = '' }: ConsumerConfig): string {
-  return /\(([\w-]+)\)$/.exec(description)?.[1] ?? 'unmarked';
+  return /\(([\w-]+)\)$/.exec(description)?.[1] ?? UNMARKED;
 }
 
 /** What was asked for, or `null` when the server says that there is no such thing. */

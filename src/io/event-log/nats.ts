@@ -17,6 +17,7 @@ import { type Delivery, type EventLog, EventLogUsageError, type LogEntry } from 
 import { type PublishedStream, type PublishOptions, StreamChangedError } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
 import { checkEntries } from './check-entries.ts';
+import { askUnapplied } from './nats-applied.ts';
 import { aborted, natsLink } from './nats-connection.ts';
 import { natsDeliveries } from './nats-deliveries.ts';
 import {
@@ -66,6 +67,8 @@ const DEFAULT_APPEND_TIMEOUT_MS = 5000;
 /** A cluster elects a leader within seconds. */
 const BUSY_RETRY_MS = 500;
 const BUSY_ATTEMPTS = 40;
+/** Questions about what has been applied without an answer, until that is told. */
+const TOLD_SILENCES = 15;
 
 /**
  * The event log in NATS JetStream: stream EVENTS with interest retention. Either program's stream and durables do.
@@ -112,6 +115,10 @@ export async function natsEventLog({
   const closed$ = new ReplaySubject<void>(1);
   let closing: Promise<void> | undefined;
   let lastPublication: Promise<unknown> = Promise.resolve();
+  /** Durables whose consumers say what they have applied. */
+  let saying: readonly string[] = [];
+  /** How often in a row they have not done so. */
+  const silentOf = new Map<string, number>();
 
   const sessionNow = () => `${[topology.incarnation, topology.leader].join(' ')} after ${link.losses()} losses`;
 
@@ -144,6 +151,17 @@ export async function natsEventLog({
     const publication = lastPublication.then(after, after);
     lastPublication = publication;
     return publication;
+  }
+
+  /** A consumer that was ended just now is no news. */
+  function tellSilence(durable: string, isSilent: boolean): void {
+    const count = isSilent ? (silentOf.get(durable) ?? 0) + 1 : 0;
+    silentOf.set(durable, count);
+    if (count !== TOLD_SILENCES) return;
+    logger.warn(
+      { durable },
+      `nobody says what the durable ${durable} has applied: events stay in the spool until a consumer does`,
+    );
   }
 
   function leaseOf(durable: string, { ttlMs, id }: { readonly ttlMs: number; readonly id: string }): NatsLease {
@@ -185,11 +203,23 @@ export async function natsEventLog({
       // Of before the question: an answer over a connection that is lost meanwhile is of no session.
       const losses = link.losses();
       const state = await topology.ensure();
-      const { acknowledged, missed, others } = await topology.learn();
+      const readers = await topology.learn();
+      const { acknowledged, missed, others } = readers;
+      saying = readers.saying;
       if (link.losses() !== losses) throw new EventLogUnreachableError(`connection to NATS at ${servers} lost`);
       // A server that was killed may keep for ever what it had been told was read (nats-server 2.9).
       const firstSequence = Math.min(Math.max(state.firstSequence, acknowledged + 1), missed + 1);
       return { ...state, firstSequence, readers: others, session: sessionNow() };
+    },
+    async unapplied(eventIds) {
+      const unapplied = new Set<string>();
+      for (const durable of saying) {
+        const said = await askUnapplied(connection, durable, eventIds, appendTimeoutMs);
+        tellSilence(durable, said === null);
+        if (said === null) return null;
+        for (const eventId of said) unapplied.add(eventId);
+      }
+      return unapplied;
     },
     deliveries(options) {
       const { durable } = options;

@@ -74,6 +74,31 @@ export async function loadAppliedEvents(database: SqliteDatabase): Promise<Appli
   };
 }
 
+/**
+ * Those of the ids that were dealt with, applied or put aside in `dead_letters`, read from a connection of its own: what is
+ * in a transaction that has not ended yet does not count.
+ */
+export async function committedAmong(
+  reader: SqliteDatabase,
+  eventIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await reader.all<{ event_id: string }>(COMMITTED_AMONG, JSON.stringify(eventIds.map(askedRow)));
+  return new Set(rows.map(({ event_id }) => event_id));
+}
+
+const COMMITTED_AMONG = `
+  WITH asked AS (SELECT value ->> 0 AS event_id, value ->> 1 AS producer, value ->> 2 AS sequence FROM json_each(?))
+  SELECT event_id FROM asked WHERE
+    (SELECT last FROM applied_ranges WHERE producer = asked.producer AND first <= asked.sequence
+       ORDER BY first DESC LIMIT 1) >= sequence
+    OR event_id IN (SELECT event_id FROM applied_events)
+    OR event_id IN (SELECT event_id FROM dead_letters)`;
+
+function askedRow(eventId: string): unknown[] {
+  const id = parseEventId(eventId);
+  return [eventId, id?.producer ?? null, id?.sequence ?? null];
+}
+
 /** Writes only the runs that differ: a producer with many gaps costs no more than its change. */
 async function writeRanges(
   database: SqliteDatabase,

@@ -47,6 +47,11 @@ export interface LogEntry {
 export interface DeliveryOptions {
   readonly durable: string;
   readonly maxInFlight: number;
+  /**
+   * Tells which of the events have had their effect, so that whoever handed them on can make sure before letting go of
+   * them. A log that does not depend on anybody else's books does not ask.
+   */
+  readonly applied?: (eventIds: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 export interface Delivery extends LogEntry {

@@ -1,4 +1,4 @@
-import type { EventLog, LogEntry } from './event-log.ts';
+import type { Delivery, EventLog, LogEntry } from './event-log.ts';
 
 /** A log in front of another: it keeps what it has handed on until it has been read there. */
 export interface Spool extends Pick<EventLog, 'deliveries'> {
@@ -8,6 +8,8 @@ export interface Spool extends Pick<EventLog, 'deliveries'> {
   advance(durable: string, position: number): void;
   /** Takes acknowledgements back: entries after the position that are still held are delivered again. */
   rewind(durable: string, position: number): Promise<void>;
+  /** What is held with `after < position <= upTo`, oldest first, at most `limit`. */
+  ids(after: number, upTo: number, limit: number): Promise<readonly Pick<Delivery, 'position' | 'eventId'>[]>;
 }
 
 /** A log elsewhere, which forgets a message once every reader has acknowledged it. */
@@ -20,6 +22,12 @@ export interface PublishedStream {
    * @throws StreamChangedError when the session has ended before or meanwhile
    */
   publish(entries: readonly LogEntry[], options: PublishOptions): Promise<number>;
+  /**
+   * Which of the events have had no effect at some reader, as it says itself: what has left the stream may never have
+   * reached it. Readers that never say such things are believed to have had all. `null` while a reader that does so
+   * otherwise cannot be asked.
+   */
+  unapplied(eventIds: readonly string[]): Promise<ReadonlySet<string> | null>;
 }
 
 export interface PublishOptions {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { firstValueFrom, lastValueFrom, type Subscription, take, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Delivery, EventLog, LogEntry } from '../../../src/streams/ports/event-log.ts';
+import type { Delivery, DeliveryOptions, EventLog, LogEntry } from '../../../src/streams/ports/event-log.ts';
 
 /** What every event log must do, whatever it is made of. */
 
@@ -30,10 +30,14 @@ export function idsOf(list: readonly LogEntry[]): string[] {
 }
 
 /** Collects what is delivered; acknowledges as it comes unless told not to. */
-export function collect(log: EventLog, durable: string, { maxInFlight = 1000, ack = true } = {}) {
+export function collect(
+  log: EventLog,
+  durable: string,
+  { maxInFlight = 1000, ack = true, ...more }: Partial<DeliveryOptions> & { readonly ack?: boolean } = {},
+) {
   const received: Delivery[] = [];
   let ended: 'no' | 'completed' | Error = 'no';
-  const subscription: Subscription = log.deliveries({ durable, maxInFlight }).subscribe({
+  const subscription: Subscription = log.deliveries({ ...more, durable, maxInFlight }).subscribe({
     next: (delivery) => {
       received.push(delivery);
       if (ack) delivery.ack();

@@ -173,6 +173,54 @@ describe('what NATS has confirmed', () => {
     await vi.waitFor(() => expect(spool.kept().entries).toBe(0), LONG);
   });
 
+  it('is published again when it has left the stream, and the consumer says that it has not been applied', async () => {
+    const { spool, published, changes, settled } = await startSentry();
+    await spool.append(entries(0, 100));
+    await published();
+    await vi.waitFor(async () => expect(await settled()).toBe(100), LONG);
+    const { connection, jsm } = await manager();
+    cleanUp.push(() => connection.close());
+    // As a server that was killed may do: of what it holds and has delivered to nobody, it drops the beginning.
+    await jsm.streams.purge('EVENTS', { seq: 41 });
+    const nats = await openNats();
+    const applied = new Set<string>();
+    const subscription = nats
+      .deliveries({ durable: 'reader', maxInFlight: 1_000, applied: async () => applied })
+      .subscribe(({ eventId, ack }) => {
+        applied.add(eventId);
+        ack();
+      });
+    cleanUp.push(async () => subscription.unsubscribe());
+    await vi.waitFor(() => expect(applied).toEqual(new Set(idsOf(entries(0, 100)))), LONG);
+    expect(changes).toEqual([{ from: 0, to: 100 }]);
+    await vi.waitFor(() => expect(spool.kept().entries).toBe(0), LONG);
+  });
+
+  it('stays while a consumer that says what it has applied is away, also when it has left the stream', async () => {
+    const { spool, published, changes, settled } = await startSentry();
+    const nats = await openNats();
+    const applied = new Set<string>();
+    const read = () => collect(nats, 'reader', { applied: async () => applied }).subscription;
+    const first = read();
+    const { connection, jsm } = await manager();
+    cleanUp.push(() => connection.close());
+    const description = async () => (await jsm.consumers.info('EVENTS', 'reader')).config.description;
+    await vi.waitFor(async () => expect(await description()).toContain('says what it has applied'), LONG);
+    first.unsubscribe();
+    await spool.append(entries(0, 100));
+    await published();
+    await vi.waitFor(async () => expect(await settled()).toBe(100), LONG);
+    await jsm.streams.purge('EVENTS');
+    await spool.append(entries(100, 1));
+    await vi.waitFor(async () => expect(await settled()).toBe(101), LONG);
+    expect(spool.kept().entries).toBe(101);
+    for (const eventId of idsOf(entries(0, 101))) applied.add(eventId);
+    const second = read();
+    await vi.waitFor(() => expect(spool.kept().entries).toBe(0), LONG);
+    second.unsubscribe();
+    expect(changes).toEqual([]);
+  });
+
   it('stays while the durable of another consumer is missing, and is published again when it has been made anew', async () => {
     const { spool, published, changes, settled } = await startSentry();
     const second = async () => {

@@ -142,7 +142,7 @@ it('is made by the next attempt when the one before came no further than removin
   const topology = await natsTopology(jsm, { durables: ['a'], replicas: 1, servers: 'here', logger });
   await jsm.consumers.delete('EVENTS', 'a');
   await topology.renewDurable('a');
-  await topology.ensureDurable('a', 10);
+  await topology.ensureDurable('a', { maxAckPending: 10, saysApplied: false });
   expect(await durables()).toEqual(['a']);
 });
 
