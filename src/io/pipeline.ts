@@ -1,4 +1,4 @@
-import { asyncScheduler, type Observable, ReplaySubject } from 'rxjs';
+import { asyncScheduler, filter, firstValueFrom, type Observable, ReplaySubject, race, timer } from 'rxjs';
 import type { PeerState } from '../actors/peer.ts';
 import { type CrowdLimits, mayContact } from '../consensus/address-policy.ts';
 import type { NetworkClock } from '../consensus/clock.ts';
@@ -15,6 +15,7 @@ import { gossipProbe } from '../streams/gossip-probe.ts';
 import { handshake } from '../streams/handshake.ts';
 import type { Discovery } from '../streams/ports/discovery.ts';
 import type { Dialer } from '../streams/ports/peer-link.ts';
+import { createRecording } from '../streams/record.ts';
 import {
   type Happening,
   type Sentry,
@@ -56,6 +57,10 @@ export interface PipelineOptions {
 
 export interface Pipeline extends Sentry, Part {
   readonly depths: StageDepths;
+  /** Events of what was observed that are not durable yet; after `stop` those that were given up. */
+  unrecorded(): number;
+  /** Takes nothing more, and gives what was observed a moment to become durable. */
+  stop(): Promise<void>;
 }
 
 const LIMITS = {
@@ -71,6 +76,8 @@ const LIMITS = {
 } as const satisfies SentryLimits;
 const TIMEOUT_MS = { dial: 10_000, request: 10_000, hello: 5_000, discovery: 30_000 } as const;
 const RECORD = { batchMs: 20, batchSize: 500, scheduler: asyncScheduler };
+/** So long, at the end, for what was observed to become durable: plenty, unless the log or its disk is full. */
+const RECORD_LAST_MS = 1_000;
 const CRAWL_EVERY_EPOCHS = 4;
 /** A visit needs one connection, an inbound one another. */
 export const MAX_CONNECTIONS = 2 * (LIMITS.visits + LIMITS.inboundVisits);
@@ -148,6 +155,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
     }),
   };
 
+  const recording = createRecording();
   const crawler = sentry(
     options.experiment?.(usual) ?? usual,
     { inbound$: dialer.inbound$, heard$: options.discovery.heard$, log: options.log, isOpen$: options.isOpen$ },
@@ -161,7 +169,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
       },
       limits: limitsFor(network),
       optOut: options.optOut,
-      record: RECORD,
+      record: { ...RECORD, recording },
       crawlEveryEpochs: CRAWL_EVERY_EPOCHS,
       ownPeerId: options.peerId,
       tally: options.tally,
@@ -175,5 +183,16 @@ export function startPipeline(options: PipelineOptions): Pipeline {
     next: options.onHappening,
     error: (error: unknown) => failed$.error(error),
   });
-  return { ...crawler, depths, failed$, stop: async () => running.unsubscribe() };
+  return {
+    ...crawler,
+    depths,
+    failed$,
+    unrecorded: () => recording.held$.value,
+    async stop() {
+      recording.ending$.next();
+      const isEmpty$ = recording.held$.pipe(filter((held) => held === 0));
+      await firstValueFrom(race(isEmpty$, timer(RECORD_LAST_MS)));
+      running.unsubscribe();
+    },
+  };
 }

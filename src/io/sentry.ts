@@ -172,11 +172,20 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       ...pipeline,
       async stop() {
         await pipeline.stop();
+        tellGivenUp(pipeline.unrecorded());
         host.current?.hangUpAll();
         restored = [...pipeline.registry.records()];
         await savePeers(pipeline.registry).catch(notSaved);
       },
     };
+  }
+
+  function tellGivenUp(events: number): void {
+    if (events === 0) return;
+    logger.warn(
+      { events },
+      'the log takes nothing, so what was observed last is given up; those peers are visited again',
+    );
   }
 
   async function savePeers(registry: Registry): Promise<void> {

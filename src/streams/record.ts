@@ -1,4 +1,5 @@
 import {
+  BehaviorSubject,
   catchError,
   concatAll,
   concatMap,
@@ -8,7 +9,10 @@ import {
   type Observable,
   type OperatorFunction,
   of,
+  ReplaySubject,
   type SchedulerLike,
+  takeUntil,
+  tap,
   throwError,
 } from 'rxjs';
 import { type Failure, failure } from '../consensus/failure.ts';
@@ -30,6 +34,20 @@ export interface RecordOptions {
   readonly batchMs: number;
   readonly batchSize: number;
   readonly scheduler: SchedulerLike;
+  /** For whoever wants to end it in good order. */
+  readonly recording?: Recording;
+}
+
+/** What the `record` stages of a pipeline have in hand. */
+export interface Recording {
+  /** Entries that are not durable yet. */
+  readonly held$: BehaviorSubject<number>;
+  /** The stages take nothing more once it has emitted. */
+  readonly ending$: ReplaySubject<void>;
+}
+
+export function createRecording(): Recording {
+  return { held$: new BehaviorSubject(0), ending$: new ReplaySubject(1) };
 }
 
 /** Short, because the crawl stands still meanwhile. */
@@ -38,14 +56,14 @@ const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
 /**
  * Makes events durable: items are gathered for a moment and appended together, one append at a time, and come out when
  * their entries are on disk. While the log takes nothing, because it or the disk is full, they are held and tried again:
- * what has been observed is never given up. An item that the log can never take becomes a failure, it alone. What waits
+ * what has been observed is not given up before the stage is stopped. An item that the log can never take becomes a failure, it alone. What waits
  * is bounded by the slots that the items hold; who appends knows of each refusal, so none is told here.
  *
- * Completes after the last batch of a completed source.
+ * Completes after the last batch of a source that is completed, or ended.
  */
 export function record<T extends Recordable>(
   log: Pick<EventLog, 'append'>,
-  { batchMs, batchSize, scheduler }: RecordOptions,
+  { batchMs, batchSize, scheduler, recording = createRecording() }: RecordOptions,
 ): OperatorFunction<T, Recorded<T>> {
   const append = (items: readonly T[]): Observable<readonly Recorded<T>[]> => {
     const entries = items.flatMap((item) => item.entries);
@@ -62,8 +80,16 @@ export function record<T extends Recordable>(
     return of(items.map((item) => ({ item, failure: failure('record', 'resource_limited', error.message) })));
   }
 
+  const { held$, ending$ } = recording;
   return (source) =>
-    source.pipe(batches({ size: batchSize, waitMs: batchMs, scheduler }), concatMap(append), concatAll());
+    source.pipe(
+      takeUntil(ending$),
+      tap(({ entries }) => held$.next(held$.value + entries.length)),
+      batches({ size: batchSize, waitMs: batchMs, scheduler }),
+      concatMap(append),
+      concatAll(),
+      tap(({ item: { entries } }) => held$.next(held$.value - entries.length)),
+    );
 }
 
 function isUseless(error: unknown): error is Error {

@@ -1,7 +1,7 @@
 import { concatMap, map, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
-import { type Recordable, record } from '../../src/streams/record.ts';
+import { createRecording, type Recordable, record } from '../../src/streams/record.ts';
 import { marbles } from './support/marbles.ts';
 import { virtualPromise } from './support/virtual-promise.ts';
 
@@ -104,6 +104,24 @@ describe('record', () => {
       ['d', null],
     ]);
     expect(taken).toEqual(['a0', 'c0', 'd0']);
+  });
+
+  it('takes nothing more once it is ended, makes durable what it holds, and says how much that is', () => {
+    const recording = createRecording();
+    const held: number[] = [];
+    marbles(({ cold, scheduler, expectObservable, flush }) => {
+      const log = { append: () => virtualPromise(scheduler, 4) };
+      recording.held$.subscribe((count) => held.push(count));
+      scheduler.schedule(() => recording.ending$.next(), 2);
+      // a and b at 0 and 1 are durable at 5; c comes after the end.
+      const recorded$ = cold('ab-c--|', items).pipe(
+        record(log, { ...options, scheduler, recording }),
+        map((recorded) => recorded.item.name),
+      );
+      expectObservable(recorded$).toBe('-----(ab|)');
+      flush();
+    });
+    expect(held).toEqual([0, 1, 3, 2, 0]);
   });
 
   it('never has two appends under way', () => {

@@ -25,7 +25,7 @@ export async function crawlDevnet(
   {
     logger = createLogger({ level: 'error', format: 'json' }),
     ...sentryOptions
-  }: Partial<Pick<SentryProgramOptions, 'logger' | 'experiment'>> = {},
+  }: Partial<Pick<SentryProgramOptions, 'logger' | 'experiment' | 'log'>> = {},
 ): Promise<CrawledDevnet> {
   const started = new AsyncDisposableStack();
   try {
