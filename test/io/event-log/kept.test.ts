@@ -122,6 +122,8 @@ describe('what NATS has confirmed', () => {
     const before = await startSentry();
     await before.spool.append(entries(0, 300));
     await before.published();
+    // Certain: what is not yet is published once more.
+    await vi.waitFor(async () => expect(await before.settled()).toBe(300), LONG);
     await before.stop();
     await server.kill('SIGKILL');
     await server.start();
