@@ -9,7 +9,7 @@ import { crashPoints } from './scenarios/crash-points.ts';
 import { crawl } from './scenarios/crawl.ts';
 import { diskFull } from './scenarios/disk-full.ts';
 import { kill } from './scenarios/kill.ts';
-import { emptied, halfCut, outage, restarts } from './scenarios/outage.ts';
+import { dropped, emptied, halfCut, outage, restarts } from './scenarios/outage.ts';
 import { poison } from './scenarios/poison.ts';
 import { soak } from './scenarios/soak.ts';
 import { endAll } from './support/processes.ts';
@@ -31,6 +31,7 @@ const SCENARIOS: readonly Scenario[] = [
   outage,
   restarts,
   emptied,
+  dropped,
   halfCut,
   cluster,
   diskFull,

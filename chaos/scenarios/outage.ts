@@ -6,7 +6,7 @@ import type { ChaosContext, Outcome, Scenario } from '../support/scenario.ts';
 import { steadyFlow } from '../support/steady.ts';
 import { pause, until } from '../support/waiting.ts';
 
-/** NATS away, NATS back with nothing, and a network that passes one direction only. The crawl must not notice. */
+/** NATS away, NATS back with nothing or with less, and a network that passes one direction only. The crawl must not notice. */
 
 export const outage: Scenario = {
   name: 'outage',
@@ -22,6 +22,11 @@ export const emptied: Scenario = {
   name: 'emptied',
   about: 'NATS restarted without its store, with events in it that nobody had consumed',
   run: (context) => disturbed(context, lostItsStore),
+};
+export const dropped: Scenario = {
+  name: 'dropped',
+  about: 'NATS drops what it has confirmed and nobody has consumed, and goes on as if it had been read',
+  run: (context) => disturbed(context, droppedByNats),
 };
 export const halfCut: Scenario = {
   name: 'half-cut',
@@ -150,6 +155,22 @@ async function lostItsStore({ context: { short, say }, nats, pipeline }: Disturb
   await emptyNats(nats);
   await pause(CALM_MS);
   return { did: 'NATS restarted empty twice', figures: { 'lost by NATS': unconsumed } };
+}
+
+/** As nats-server 2.9 does at times when it is killed: no sequence is lower afterwards, and no durable another one. */
+async function droppedByNats({ context: { short, say }, pipeline }: Disturbed): Promise<Disturbance> {
+  const times = short ? 2 : 10;
+  let lost = 0;
+  for (let count = 0; count < times; count++) {
+    await pipeline.consumer.program().end('SIGKILL');
+    await pause(CALM_MS);
+    lost += await pipeline.stream.purge();
+    say(`${lost} events were dropped before they were consumed`);
+    await pipeline.consumer.start();
+    await pause(CALM_MS);
+    lost += await pipeline.stream.purge();
+  }
+  return { did: `NATS dropped what it had ${2 * times} times`, figures: { 'dropped by NATS': lost } };
 }
 
 async function emptyNats(nats: NatsServer): Promise<void> {

@@ -55,6 +55,8 @@ export interface StreamWatch {
   replicas(): Promise<number>;
   /** Of the durable: what was delivered and not acknowledged, and what was delivered more than once. */
   durable(): Promise<{ unacknowledged: number; redelivered: number; waiting: number }>;
+  /** Removes all messages, read or not; resolves to their number. */
+  purge(): Promise<number>;
   readonly connection: NatsConnection;
   close(): Promise<void>;
 }
@@ -73,6 +75,7 @@ export async function watchStream(url: string): Promise<StreamWatch> {
     held: async () => (await jsm.streams.info(STREAM)).state.messages,
     lastSequence: async () => (await jsm.streams.info(STREAM)).state.last_seq,
     replicas: async () => (await jsm.streams.info(STREAM)).config.num_replicas,
+    purge: async () => (await jsm.streams.purge(STREAM)).purged,
     async durable() {
       const { num_ack_pending, num_redelivered, num_pending } = await jsm.consumers.info(STREAM, DURABLE);
       return { unacknowledged: num_ack_pending, redelivered: num_redelivered, waiting: num_pending };
