@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { integerBetween, shuffled } from '../../src/devnet/random.ts';
 import { startNats } from '../support/nats.ts';
@@ -9,7 +10,7 @@ import { pause, until } from '../support/waiting.ts';
 
 /**
  * The real programs under strace, killed before their n-th sync, rename, removal or write, or that call failing, for
- * n = 1, 2, 3, … Each run goes on with what the one before has left.
+ * n = 1, 2, 3, … Each run goes on with what the one before it of its group has left.
  */
 export const crashPoints: Scenario = {
   name: 'crash-points',
@@ -63,7 +64,15 @@ async function run(context: ChaosContext): Promise<Outcome> {
       problems: [],
       isImpossible: true,
     };
-  const outcomes = [await onTarget(context, 'consumer'), await onTarget(context, 'sentry')];
+  const outcomes: Awaited<ReturnType<typeof onTarget>>[] = [];
+  for (const name of ['consumer', 'sentry'] as const) {
+    // On new folders for each group: in one of hundreds of runs, most calls of a start are for what the others have left.
+    const groups = faultsOf(context, name);
+    const rounds = context.short ? [groups] : groups.map((group) => [group]);
+    for (const [round, faults] of rounds.entries()) {
+      outcomes.push(await onTarget({ ...context, dir: join(context.dir, `${name}-${round}`) }, name, faults));
+    }
+  }
   const figures: Record<string, number> = {};
   for (const outcome of outcomes) {
     for (const [name, figure] of Object.entries(outcome.figures)) figures[name] = (figures[name] ?? 0) + figure;
@@ -75,9 +84,11 @@ async function run(context: ChaosContext): Promise<Outcome> {
   };
 }
 
-async function onTarget(context: ChaosContext, name: 'consumer' | 'sentry') {
-  const dir = join(context.dir, name);
-  const nats = await startNats(join(context.dir, `nats-${name}`));
+/** Gives one program under strace one fault after the other, and compares in the end. */
+async function onTarget(context: ChaosContext, name: 'consumer' | 'sentry', groups: Iterable<Fault>[]) {
+  const { dir } = context;
+  await mkdir(dir, { recursive: true });
+  const nats = await startNats(join(dir, 'nats'));
   const pipeline = await openPipeline({ dir, random: context.random, natsUrl: nats.url, ackWaitMs: 2_000 });
   const { feeder, consumer, ledger } = pipeline;
   const targets: Record<typeof name, Target> = {
@@ -97,7 +108,7 @@ async function onTarget(context: ChaosContext, name: 'consumer' | 'sentry') {
   await (name === 'consumer' ? feeder.start() : consumer.start());
   const tally: Tally = { points: 0, killed: 0, survived: 0, 'gave up': 0 };
   const problems: string[] = [];
-  for (const faults of faultsOf(context, name)) {
+  for (const faults of groups) {
     for (const fault of faults) {
       const tracePath = join(dir, `trace-${tally.points}`);
       const outcome = await runOnce(pipeline, targets[name], fault, tracePath);
