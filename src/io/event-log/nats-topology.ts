@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -15,7 +14,9 @@ import { firstValueFrom, timer } from 'rxjs';
 import { MAX_EVENT_BYTES, STREAM_NAME, SUBJECTS } from '../../consensus/events.ts';
 import type { StreamState } from '../../streams/ports/spool.ts';
 import type { Logger } from '../logger.ts';
-import { asEventLogError, EventLogConfigError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
+import { checkConsumer, checkStream, wrongWithConsumer } from './nats-checks.ts';
+import { describing, isSaying, markOf, newMark } from './nats-durable-note.ts';
+import { asEventLogError, isConsumerNotFound, isStreamNotFound } from './nats-errors.ts';
 import type { DurableLook } from './nats-stall.ts';
 
 /**
@@ -76,8 +77,6 @@ export interface NatsTopologyOptions {
   readonly logger: Logger;
 }
 
-const DESCRIPTION = 'Consumes valtrack events';
-const SAYS_APPLIED = ', says what it has applied';
 /** The server's default, which the Go program's durables have. */
 const DEFAULT_MAX_ACK_PENDING = 1000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
@@ -85,8 +84,6 @@ const NOT_READ_YET: Reading = { maxAckPending: DEFAULT_MAX_ACK_PENDING, saysAppl
 const NANOS_PER_MS = 1_000_000;
 /** Beside an event, what a message has: its id above all. */
 const MAX_HEADER_BYTES = 4 * 1024;
-/** The mark of a durable that somebody else has made. */
-const UNMARKED = 'unmarked';
 /** So long after a stream was removed its files are gone. */
 const REMOVED_MS = 500;
 /** So long after it was seen last, a durable of another consumer is taken for removed on purpose. */
@@ -291,25 +288,8 @@ function keeperOf(durable: string): string {
   return `${durable}${KEEPER_SUFFIX}`;
 }
 
-function newMark(): string {
-  return randomBytes(6).toString('base64url');
-}
-
-function describing(mark: string, saysApplied: boolean): string {
-  return `${DESCRIPTION}${saysApplied ? SAYS_APPLIED : ''} (${mark})`;
-}
-
-function isSaying({ description = '' }: ConsumerConfig): boolean {
-  return description.includes(SAYS_APPLIED);
-}
-
 function floorOf({ num_ack_pending, delivered, ack_floor }: ConsumerInfo): number {
   return num_ack_pending === 0 ? delivered.stream_seq : ack_floor.stream_seq;
-}
-
-/** The server's time of creation is another one after a restart: what tells a durable from its successor is in its description. */
-function markOf({ description = '' }: ConsumerConfig): string {
-  return /\(([\w-]+)\)$/.exec(description)?.[1] ?? UNMARKED;
 }
 
 /** What was asked for, or `null` when the server says that there is no such thing. */
@@ -320,50 +300,4 @@ async function found<T>(asked: Promise<T>, isMissing: (error: unknown) => boolea
     if (isMissing(error)) return null;
     throw error;
   }
-}
-
-function checkStream({ name, retention, storage, subjects }: StreamConfig): void {
-  const remedy = `consume what is in it, then remove it with \`nats stream rm ${name}\`: it is made anew`;
-  if (retention !== RetentionPolicy.Interest) {
-    throw new EventLogConfigError(`the NATS stream ${name} has ${retention} retention, not interest; ${remedy}`);
-  }
-  if (storage !== StorageType.File) {
-    throw new EventLogConfigError(`the NATS stream ${name} is in ${storage}, not in files; ${remedy}`);
-  }
-  const missing = SUBJECTS.filter((subject) => !(subjects ?? []).some((pattern) => covers(pattern, subject)));
-  if (missing.length === 0) return;
-  throw new EventLogConfigError(
-    `the NATS stream ${name} does not take ${missing.join(' and ')}; ` +
-      `add it with \`nats stream edit ${name} --subjects=${SUBJECTS.join(',')}\``,
-  );
-}
-
-function checkConsumer(config: ConsumerConfig): void {
-  const wrong = wrongWithConsumer(config);
-  if (wrong === null) return;
-  const name = config.durable_name ?? config.name;
-  throw new EventLogConfigError(
-    `the NATS durable ${name} ${wrong}; remove it with \`nats consumer rm ${STREAM_NAME} ${name}\`, ` +
-      'or give another with --consumer-name',
-  );
-}
-
-function wrongWithConsumer(config: ConsumerConfig): string | null {
-  if (config.ack_policy !== AckPolicy.Explicit) return `has ack policy ${config.ack_policy}, not explicit`;
-  if (config.deliver_subject) return `pushes to ${config.deliver_subject} instead of being pulled from`;
-  if (config.filter_subject || config.filter_subjects?.length) return 'takes only some subjects';
-  return null;
-}
-
-/** Whether a subject pattern with the wildcards `*` (one word) and `>` (the rest) matches a subject. */
-function covers(pattern: string, subject: string): boolean {
-  const words = subject.split('.');
-  const wanted = pattern.split('.');
-  if (wanted.at(-1) === '>') {
-    return (
-      words.length >= wanted.length &&
-      covers(wanted.slice(0, -1).join('.'), words.slice(0, wanted.length - 1).join('.'))
-    );
-  }
-  return words.length === wanted.length && wanted.every((word, index) => word === '*' || word === words[index]);
 }
