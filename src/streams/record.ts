@@ -56,8 +56,9 @@ const RETRY = { minDelayMs: 250, maxDelayMs: 5_000 } as const;
 /**
  * Makes events durable: items are gathered for a moment and appended together, one append at a time, and come out when
  * their entries are on disk. While the log takes nothing, because it or the disk is full, they are held and tried again:
- * what has been observed is not given up before the stage is stopped. An item that the log can never take becomes a failure, it alone. What waits
- * is bounded by the slots that the items hold; who appends knows of each refusal, so none is told here.
+ * what has been observed is not given up before the stage is stopped. An item that the log can never take becomes a
+ * failure, it alone. What waits is bounded by the slots that the items hold; who appends knows of each refusal, so none
+ * is told here.
  *
  * Completes after the last batch of a source that is completed, or ended.
  */

@@ -1,28 +1,17 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { committedAmong, loadAppliedEvents } from '../../../src/io/tracker/applied-events.ts';
-import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/database.ts';
 import { writeDeadLetters } from '../../../src/io/tracker/dead-letters.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { trackerForEachTest } from '../../support/tracker.ts';
 
 /** What a consumer says of the events that it has dealt with, to those who want to let go of them. */
 
-let folder: Awaited<ReturnType<typeof tempDir>>;
-let tracker: TrackerDatabase;
+const home = trackerForEachTest();
 
-beforeEach(async () => {
-  folder = await tempDir();
-  tracker = await openTracker(folder.path);
-});
-afterEach(async () => {
-  await tracker.close();
-  await folder.remove();
-});
-
-const among = (...eventIds: string[]) => committedAmong(tracker.reader, eventIds);
+const among = (...eventIds: string[]) => committedAmong(home.tracker.reader, eventIds);
 
 async function apply(...eventIds: string[]): Promise<void> {
-  const events = await loadAppliedEvents(tracker.writer);
-  await tracker.writer.transaction(() => events.write(eventIds, 0));
+  const events = await loadAppliedEvents(home.tracker.writer);
+  await home.tracker.writer.transaction(() => events.write(eventIds, 0));
 }
 
 it('knows the events of each producer, in any order and with gaps, and those of unknown make', async () => {
@@ -45,15 +34,17 @@ it('counts what was put aside, which is not offered again', async () => {
     reason: 'r',
     payload: new Uint8Array(),
   };
-  await tracker.writer.transaction(() => writeDeadLetters(tracker.writer, 'log', [{ ...letter, eventId: 'one:7' }], 0));
+  await home.tracker.writer.transaction(() =>
+    writeDeadLetters(home.tracker.writer, 'log', [{ ...letter, eventId: 'one:7' }], 0),
+  );
   expect(await among('one:6', 'one:7')).toEqual(new Set(['one:7']));
 });
 
 it('does not count what is about to be committed', async () => {
-  const events = await loadAppliedEvents(tracker.writer);
+  const events = await loadAppliedEvents(home.tracker.writer);
   const { promise: told, resolve: go } = Promise.withResolvers<void>();
   const { promise: written, resolve: isWritten } = Promise.withResolvers<void>();
-  const committing = tracker.writer.transaction(async () => {
+  const committing = home.tracker.writer.transaction(async () => {
     await events.write(['one:0', 'foreign'], 0);
     isWritten();
     await told;
