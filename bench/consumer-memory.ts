@@ -5,8 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { firstValueFrom, NEVER, Subject, timer } from 'rxjs';
 import { METADATA_RECEIVED } from '../src/consensus/events.ts';
-import { startConsumer } from '../src/io/consumer.ts';
-import { createLogger } from '../src/io/logger.ts';
+import { createLogger } from '../src/io/logging/logger.ts';
+import { startConsumer } from '../src/programs/consumer/consumer.ts';
 import type { Delivery } from '../src/streams/ports/event-log.ts';
 
 /**

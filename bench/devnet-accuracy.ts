@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openTracker } from '../src/io/tracker/database.ts';
-import { networkFigures } from '../src/io/tracker/network-figures.ts';
+import { openTracker } from '../src/io/storage/tracker/database.ts';
+import { networkFigures } from '../src/io/storage/tracker/network-figures.ts';
 
 /**
  * Runs the program on a devnet of its own and holds every estimate against the truth.

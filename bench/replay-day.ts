@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Observable } from 'rxjs';
 import { METADATA_RECEIVED } from '../src/consensus/events.ts';
-import { type ConsumerCounts, startConsumer } from '../src/io/consumer.ts';
-import { createLogger } from '../src/io/logger.ts';
-import { openTracker } from '../src/io/tracker/database.ts';
-import { TRACKER_FILE } from '../src/io/tracker/schema.ts';
+import { createLogger } from '../src/io/logging/logger.ts';
+import { openTracker } from '../src/io/storage/tracker/database.ts';
+import { TRACKER_FILE } from '../src/io/storage/tracker/schema.ts';
+import { type ConsumerCounts, startConsumer } from '../src/programs/consumer/consumer.ts';
 import type { Delivery, EventLog } from '../src/streams/ports/event-log.ts';
 import { seededRandom } from './accuracy/generator.ts';
 

@@ -7,11 +7,11 @@
 import { rm } from 'node:fs/promises';
 import { connect } from 'nats';
 import { asyncScheduler, filter, firstValueFrom } from 'rxjs';
-import { embeddedEventLog } from '../src/io/event-log/embedded.ts';
-import { natsEventLog } from '../src/io/event-log/nats.ts';
-import { streamMemory } from '../src/io/event-log/stream-memory.ts';
-import { createLogger } from '../src/io/logger.ts';
-import { openSentryDatabase } from '../src/io/sentry-database.ts';
+import { embeddedEventLog } from '../src/io/event-log/embedded/log.ts';
+import { streamMemory } from '../src/io/event-log/embedded/stream-memory.ts';
+import { natsEventLog } from '../src/io/event-log/nats/log.ts';
+import { createLogger } from '../src/io/logging/logger.ts';
+import { openSentryDatabase } from '../src/io/storage/sentry/sentry-database.ts';
 import type { LogEntry } from '../src/streams/ports/event-log.ts';
 import { publishing } from '../src/streams/publishing.ts';
 import { entry, wireObservation } from '../test/support/events.ts';
@@ -21,7 +21,7 @@ import { tempDir } from '../test/support/temp-dir.ts';
 const EVENTS = Number(process.argv[2] ?? 50_000);
 const ROUNDS = Number(process.argv[3] ?? 3);
 const APPEND = 1_000;
-/** As the sentry has it, src/commands/event-path.ts. */
+/** As the sentry has it, src/programs/event-path/event-path.ts. */
 const PUBLISH = { batchSize: 1_000, batchMs: 50, pollMs: 2_000, settleMs: 5_000 };
 
 const logger = createLogger({ level: 'warn', format: 'json' });

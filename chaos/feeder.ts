@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline';
 import { asyncScheduler, lastValueFrom, Subject, tap } from 'rxjs';
 import { parseCommandLine } from '../src/commands/command-line.ts';
-import { openEventPath } from '../src/commands/event-path.ts';
 import { commandLineSource, readOptions } from '../src/commands/options.ts';
 import { eventIds } from '../src/consensus/event-id.ts';
-import { createLogger } from '../src/io/logger.ts';
+import { createLogger } from '../src/io/logging/logger.ts';
+import { openEventPath } from '../src/programs/event-path/event-path.ts';
 import type { LogEntry } from '../src/streams/ports/event-log.ts';
 import { record } from '../src/streams/record.ts';
 

@@ -1,13 +1,13 @@
 import { consumerId } from '../io/event-log/consumer-id.ts';
-import { natsEventLog } from '../io/event-log/nats.ts';
-import { LEASE_MS } from '../io/event-log/nats-lease.ts';
+import { LEASE_MS } from '../io/event-log/nats/lease.ts';
+import { natsEventLog } from '../io/event-log/nats/log.ts';
+import { prepareFolder } from '../io/storage/files/data-folder.ts';
+import { lockOrStandBy } from '../programs/consumer/standby.ts';
+import { startStore } from '../programs/consumer/store-part.ts';
 import { namedNetwork } from './choose-network.ts';
-import { prepareFolder } from './data-folder.ts';
 import { checkGeo } from './geo-part.ts';
 import { DEFAULT_NATS_URL } from './option-table.ts';
 import type { Options } from './options.ts';
-import { lockOrStandBy } from './standby.ts';
-import { startStore } from './store-part.ts';
 import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';

@@ -1,5 +1,5 @@
 import { decodeNodeRecord } from '../consensus/node-record.ts';
-import { useNativeEnrCrypto } from '../io/enr-crypto.ts';
+import { useNativeEnrCrypto } from '../io/network/discv5/enr-crypto.ts';
 import { enrReport, renderEnrReport } from './enr-report.ts';
 import type { Options } from './options.ts';
 

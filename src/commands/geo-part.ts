@@ -1,6 +1,6 @@
 import { type GeoOptions, openGeoLocator } from '../io/geo/open.ts';
 import type { GeoSource } from '../io/geo/sources.ts';
-import type { Logger } from '../io/logger.ts';
+import type { Logger } from '../io/logging/logger.ts';
 import type { GeoChain } from '../streams/ports/geo-locator.ts';
 import type { Options } from './options.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,6 +1,6 @@
 import { EXPORT_FORMATS, type ExportFormat } from '../io/export/formats.ts';
 import { GEO_SOURCES, type GeoSource } from '../io/geo/sources.ts';
-import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logger.ts';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../io/logging/logger.ts';
 import {
   durationMs,
   integer,

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { ExportFormat } from '../io/export/formats.ts';
 import type { GeoSource } from '../io/geo/sources.ts';
-import type { LogFormat, LogLevel } from '../io/logger.ts';
+import type { LogFormat, LogLevel } from '../io/logging/logger.ts';
 import { OPTIONS, type OptionName, type OptionSpec } from './option-table.ts';
 import { secret } from './values.ts';
 

@@ -1,10 +1,10 @@
-import { useNativeEnrCrypto } from '../io/enr-crypto.ts';
-import { createLogger } from '../io/logger.ts';
-import { defaultDwellMs } from '../io/pipeline.ts';
-import { ProbeTargetError, probePeer, probeTarget } from '../io/probe.ts';
+import { createLogger } from '../io/logging/logger.ts';
+import { useNativeEnrCrypto } from '../io/network/discv5/enr-crypto.ts';
+import { listenForFaults } from '../programs/faults.ts';
+import { ProbeTargetError, probePeer, probeTarget } from '../programs/probe.ts';
+import { defaultDwellMs } from '../programs/sentry/pipeline.ts';
 import { agentOf } from './agent.ts';
 import { namedNetwork } from './choose-network.ts';
-import { listenForFaults } from './faults.ts';
 import type { Options } from './options.ts';
 import { probeReport, renderProbeReport } from './probe-report.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,6 +1,6 @@
-import type { StageDepths } from '../io/pipeline.ts';
+import type { StoreTotals } from '../programs/consumer/store-part.ts';
+import type { StageDepths } from '../programs/sentry/pipeline.ts';
 import type { SentryStats } from '../streams/sentry.ts';
-import type { StoreTotals } from './store-part.ts';
 import { clockText, count, labelled } from './texts.ts';
 
 /** One look at the running program. */

@@ -1,12 +1,12 @@
 import { access, constants } from 'node:fs/promises';
 import { firstValueFrom } from 'rxjs';
 import { contentEventId, parseEventId } from '../consensus/event-id.ts';
-import { lockFolder } from '../io/folder-lock.ts';
-import type { Logger } from '../io/logger.ts';
-import { RECORDING_FORMATS, type RecordedEvent, readRecording } from '../io/recording.ts';
+import type { Logger } from '../io/logging/logger.ts';
+import { RECORDING_FORMATS, type RecordedEvent, readRecording } from '../io/recording/read-recording.ts';
+import { prepareFolder } from '../io/storage/files/data-folder.ts';
+import { lockFolder } from '../io/storage/files/folder-lock.ts';
+import { emptied, openEventPath } from '../programs/event-path/event-path.ts';
 import type { EventLog, LogEntry } from '../streams/ports/event-log.ts';
-import { prepareFolder } from './data-folder.ts';
-import { emptied, openEventPath } from './event-path.ts';
 import type { Options } from './options.ts';
 import { openScreen } from './screen.ts';
 import { listenForSignals } from './stopping.ts';

@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import { createLogger, type Logger } from '../io/logger.ts';
+import { createLogger, type Logger } from '../io/logging/logger.ts';
 import type { Options } from './options.ts';
 
 /** Standard error as people see it: log lines that scroll, and on a terminal a block below them that stays. */

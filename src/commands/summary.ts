@@ -1,7 +1,7 @@
 import { clientOf } from '../consensus/client.ts';
-import type { DevnetNode } from '../io/network-file.ts';
-import type { SqliteDatabase } from '../io/sqlite.ts';
-import type { Figures } from '../io/tracker/figures.ts';
+import type { DevnetNode } from '../io/networks/network-file.ts';
+import type { SqliteDatabase } from '../io/storage/sqlite/sqlite.ts';
+import type { Figures } from '../io/storage/tracker/figures.ts';
 import type { Snapshot } from './progress.ts';
 import { clockText, count, table } from './texts.ts';
 

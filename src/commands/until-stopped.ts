@@ -1,5 +1,5 @@
 import { firstValueFrom, from, map, NEVER, type Observable, race, timer } from 'rxjs';
-import { type Faults, listenForFaults } from './faults.ts';
+import { type Faults, listenForFaults } from '../programs/faults.ts';
 import type { Options } from './options.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { listenForSignals } from './stopping.ts';

@@ -9,10 +9,10 @@ import {
   type Subscription,
   startWith,
 } from 'rxjs';
-import type { Crawl } from './crawl-part.ts';
+import type { Store } from '../programs/consumer/store-part.ts';
+import type { Crawl } from '../programs/sentry/crawl-part.ts';
 import { failureFields, progressFields, renderProgress, type Snapshot } from './progress.ts';
 import type { Screen } from './screen.ts';
-import type { Store } from './store-part.ts';
 
 const REFRESH_MS = 500;
 /** Without a crawler there are no epochs to report at. */

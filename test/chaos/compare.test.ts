@@ -6,10 +6,10 @@ import { eventMaker } from '../../chaos/support/events.ts';
 import { type Ledger, openLedger } from '../../chaos/support/ledger.ts';
 import { compare } from '../../chaos/verify/compare.ts';
 import { seededRandom } from '../../src/devnet/random.ts';
-import { startConsumer } from '../../src/io/consumer.ts';
-import { embeddedEventLog } from '../../src/io/event-log/embedded.ts';
-import { createLogger } from '../../src/io/logger.ts';
-import { openSentryDatabase } from '../../src/io/sentry-database.ts';
+import { embeddedEventLog } from '../../src/io/event-log/embedded/log.ts';
+import { createLogger } from '../../src/io/logging/logger.ts';
+import { openSentryDatabase } from '../../src/io/storage/sentry/sentry-database.ts';
+import { startConsumer } from '../../src/programs/consumer/consumer.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A proof is worth what its judge would notice: each kind of damage must be found, and called by its name. */

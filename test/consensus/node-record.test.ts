@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
 import { decodeNodeRecord, multiaddrText, type NodeRecord, readNodeRecord } from '../../src/consensus/node-record.ts';
-import { useNativeEnrCrypto } from '../../src/io/enr-crypto.ts';
+import { useNativeEnrCrypto } from '../../src/io/network/discv5/enr-crypto.ts';
 import { enrWith, entriesOf, type RlpItem, signedEnr } from './support/raw-enr.ts';
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text, 'hex'));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
-import { inProcess } from '../cli/support/in-process.ts';
+import { inProcess } from '../commands/support/in-process.ts';
 import { wireObservation } from '../support/events.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';

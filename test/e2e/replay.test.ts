@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openTracker } from '../../src/io/tracker/database.ts';
+import { openTracker } from '../../src/io/storage/tracker/database.ts';
 import { duckdb } from '../support/duckdb.ts';
 import { wireDiscovery, wireObservation } from '../support/events.ts';
 import { startNatsServer } from '../support/nats-server.ts';

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
-import { openTracker } from '../../src/io/tracker/database.ts';
+import { openTracker } from '../../src/io/storage/tracker/database.ts';
 import { duckdb } from '../support/duckdb.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { figuresFromParquet, figuresOf, rowCounts, type Validator } from './support/stored.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect as natsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
-import { openSqlite } from '../../src/io/sqlite.ts';
+import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { quietNetwork } from './support/quiet-network.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { openSqlite } from '../../src/io/sqlite.ts';
+import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { figuresFromParquet, rowCounts } from './support/stored.ts';

@@ -6,8 +6,8 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import fc from 'fast-check';
 import { take } from 'rxjs';
 import { parseTopic } from '../../src/consensus/subnets.ts';
-import { listeningGossip } from '../../src/io/libp2p/gossip.ts';
-import { createSubscriptionBook } from '../../src/io/libp2p/subscription-book.ts';
+import { listeningGossip } from '../../src/io/network/libp2p/gossip.ts';
+import { createSubscriptionBook } from '../../src/io/network/libp2p/subscription-book.ts';
 import type { SubscriptionRpc } from '../../src/streams/ports/peer-link.ts';
 import { bytesLike, type FuzzTarget, inWords, promise } from './target.ts';
 

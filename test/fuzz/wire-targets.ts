@@ -6,7 +6,7 @@ import {
   encodeStatus,
   encodeUint64,
 } from '../../src/consensus/containers.ts';
-import { byteReader } from '../../src/io/reqresp/byte-reader.ts';
+import { byteReader } from '../../src/io/network/reqresp/byte-reader.ts';
 import {
   decodePayload,
   decodePayloadUpTo,
@@ -14,8 +14,13 @@ import {
   encodeErrorResponse,
   encodeRequest,
   encodeResponse,
-} from '../../src/io/reqresp/payload.ts';
-import { decodeFrames, encodeFrames, maxFramedBytes, type ReadBytes } from '../../src/io/reqresp/snappy-frames.ts';
+} from '../../src/io/network/reqresp/payload.ts';
+import {
+  decodeFrames,
+  encodeFrames,
+  maxFramedBytes,
+  type ReadBytes,
+} from '../../src/io/network/reqresp/snappy-frames.ts';
 import { bytesLike, type FuzzTarget, inWords, join, promise } from './target.ts';
 
 /** Requests and responses: snappy frames, their framing, and the SSZ in them. The first bytes say how they are read. */

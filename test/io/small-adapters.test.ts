@@ -2,8 +2,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
-import { freeUdpPort } from '../../src/io/free-port.ts';
-import { fromAbortable } from '../../src/io/from-abortable.ts';
+import { freeUdpPort } from '../../src/io/network/own/free-port.ts';
+import { fromAbortable } from '../../src/streams/flow/from-abortable.ts';
 
 describe('fromAbortable', () => {
   it('emits once and completes, each subscription for itself', async () => {

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
-import { embeddedEventLog } from '../../src/io/event-log/embedded.ts';
-import { createLogger } from '../../src/io/logger.ts';
-import { openSentryDatabase } from '../../src/io/sentry-database.ts';
+import { embeddedEventLog } from '../../src/io/event-log/embedded/log.ts';
+import { createLogger } from '../../src/io/logging/logger.ts';
+import { openSentryDatabase } from '../../src/io/storage/sentry/sentry-database.ts';
 
 /** A child process: appends `run:0`, `run:1`, … to the log in a folder, and writes the last sequence it was promised. */
 

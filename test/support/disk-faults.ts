@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from '../../src/io/sqlite.ts';
+import type { SqliteDatabase } from '../../src/io/storage/sqlite/sqlite.ts';
 
 /** A fault at one of the calls that change the disk. */
 export interface FaultPlan {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach } from 'vitest';
-import { openTracker, type TrackerDatabase } from '../../src/io/tracker/database.ts';
+import { openTracker, type TrackerDatabase } from '../../src/io/storage/tracker/database.ts';
 import { tempDir } from './temp-dir.ts';
 
 /** A view in a new folder for each test of the file that calls this. */

@@ -1,5 +1,5 @@
-import type { ViewColumn } from '../tracker/view-columns.ts';
-import type { ValidatorRecord } from '../tracker/view-reader.ts';
+import type { ViewColumn } from '../storage/tracker/view-columns.ts';
+import type { ValidatorRecord } from '../storage/tracker/view-reader.ts';
 
 /** RFC 4180: lines end in CR LF, fields with commas, quotes or line ends are quoted. */
 const LINE_END = '\r\n';

@@ -1,4 +1,4 @@
-import type { ValidatorRecord } from '../tracker/view-reader.ts';
+import type { ValidatorRecord } from '../storage/tracker/view-reader.ts';
 
 type Pages = AsyncIterable<readonly ValidatorRecord[]>;
 

@@ -1,6 +1,6 @@
 import parquet, { type GroupField, type LeafField } from 'parquetjs-lite';
-import type { ColumnKind, ViewColumn } from '../tracker/view-columns.ts';
-import type { ValidatorRecord } from '../tracker/view-reader.ts';
+import type { ColumnKind, ViewColumn } from '../storage/tracker/view-columns.ts';
+import type { ValidatorRecord } from '../storage/tracker/view-reader.ts';
 
 const ROW_GROUP_ROWS = 5_000;
 

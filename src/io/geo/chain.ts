@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { fromAbortable } from '../../streams/flow/from-abortable.ts';
 import {
   type GeoChain,
   type GeoLocator,
@@ -9,8 +10,7 @@ import {
   PARTS,
   type Part,
 } from '../../streams/ports/geo-locator.ts';
-import { fromAbortable } from '../from-abortable.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { asnTypeOf } from './asn-type.ts';
 import { reasonOf } from './geo-error.ts';
 import { mergeLocations, missingParts } from './merge.ts';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { GeoError, reasonOf } from './geo-error.ts';
 
 /** What a file holds, read again when the file has changed. */

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ipOfMultiaddr } from '../../consensus/address-policy.ts';
 import { type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { openChangingFile } from './changing-file.ts';
 import { KNOWN_NETWORKS } from './known-networks.ts';
 import { readLocation } from './read-location.ts';

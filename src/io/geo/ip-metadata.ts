@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { isIP } from 'node:net';
 import { type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { csvFields } from '../recording/csv.ts';
 import { linesOf } from '../recording/lines.ts';
 import { openChangingFile } from './changing-file.ts';

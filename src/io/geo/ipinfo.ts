@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { isPublicUnicast } from '../../consensus/address-policy.ts';
 import { type GeoLocator, type Location, LocatorUnavailableError, NOWHERE } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { reasonOf } from './geo-error.ts';
 import { createPace } from './pace.ts';
 import { readLocation } from './read-location.ts';

@@ -1,6 +1,6 @@
 import { open, type Reader, type Response } from 'maxmind';
 import { type Attribution, type GeoLocator, type Location, NOWHERE } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { openChangingFile } from './changing-file.ts';
 import { mergeLocations } from './merge.ts';
 import { readLocation } from './read-location.ts';

@@ -1,6 +1,6 @@
 import type { SchedulerLike } from 'rxjs';
 import type { GeoChain, GeoLocator } from '../../streams/ports/geo-locator.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { geoChain } from './chain.ts';
 import { devnetLocator } from './devnet.ts';
 import { embeddedLocator } from './embedded.ts';

@@ -1,9 +1,9 @@
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
-import type { Logger } from '../logger.ts';
-import type { MetricSources } from '../metrics.ts';
-import type { NetworkFigures } from '../tracker/network-figures.ts';
-import type { ViewReader } from '../tracker/view-reader.ts';
+import type { Logger } from '../logging/logger.ts';
+import type { MetricSources } from '../metrics/metrics.ts';
+import type { NetworkFigures } from '../storage/tracker/network-figures.ts';
+import type { ViewReader } from '../storage/tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { addFigures } from './figures.ts';

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import type { Attribution } from '../../streams/ports/geo-locator.ts';
-import { DIMENSIONS, type Dimension, type NetworkFigures } from '../tracker/network-figures.ts';
-import type { TimeRange } from '../tracker/view-reader.ts';
+import { DIMENSIONS, type Dimension, type NetworkFigures } from '../storage/tracker/network-figures.ts';
+import type { TimeRange } from '../storage/tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { parseTimeRange } from './time-range.ts';

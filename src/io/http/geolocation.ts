@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import type { Geolocation } from '../geo/start.ts';
+import type { Geolocation } from '../../programs/consumer/geolocation.ts';
 
 /** Where locations come from, whom to name where they are shown, and what is wrong with the sources. */
 

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono';
-import { createMetrics, type MetricSources } from '../metrics.ts';
+import { createMetrics, type MetricSources } from '../metrics/metrics.ts';
 
 /** Resolves to `null`, or to the reason why the program is not ready. */
 export type ReadinessCheck = () => Promise<string | null>;

@@ -1,6 +1,6 @@
 import { ESTIMATE_FLAGS } from '../../consensus/estimators/combined.ts';
 import { METHODS } from '../../consensus/estimators/peer-estimates.ts';
-import { DIMENSIONS } from '../tracker/network-figures.ts';
+import { DIMENSIONS } from '../storage/tracker/network-figures.ts';
 
 /** What `/openapi.json` answers. A test holds it against the routes and what they give. */
 

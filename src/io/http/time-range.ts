@@ -1,4 +1,4 @@
-import type { TimeRange } from '../tracker/view-reader.ts';
+import type { TimeRange } from '../storage/tracker/view-reader.ts';
 
 const LATEST_MS = Number.MAX_SAFE_INTEGER;
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { TimeRange, ValidatorRecord, ViewReader } from '../tracker/view-reader.ts';
+import type { TimeRange, ValidatorRecord, ViewReader } from '../storage/tracker/view-reader.ts';
 import type { Pseudonym } from './pseudonym.ts';
 import { publicRecord } from './public-view.ts';
 

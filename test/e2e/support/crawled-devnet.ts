@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { NOBODY } from '../../../src/consensus/opt-out.ts';
 import type { DevnetOptions } from '../../../src/devnet/devnet.ts';
 import { type ForkedDevnet, forkDevnet } from '../../../src/devnet/fork.ts';
-import { embeddedEventLog } from '../../../src/io/event-log/embedded.ts';
-import { createLogger } from '../../../src/io/logger.ts';
-import { devnetNetwork, readDevnetFile } from '../../../src/io/network-file.ts';
-import { type SentryProgram, type SentryProgramOptions, startSentry } from '../../../src/io/sentry.ts';
-import { openSentryDatabase } from '../../../src/io/sentry-database.ts';
+import { embeddedEventLog } from '../../../src/io/event-log/embedded/log.ts';
+import { createLogger } from '../../../src/io/logging/logger.ts';
+import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
+import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
+import { type SentryProgram, type SentryProgramOptions, startSentry } from '../../../src/programs/sentry/sentry.ts';
 import type { EventLog } from '../../../src/streams/ports/event-log.ts';
 
 export interface CrawledDevnet {

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeysFrom } from '../../../src/io/http/api-keys.ts';
 import { createApp } from '../../../src/io/http/app.ts';
 import { PseudonymKeyError, pseudonymFrom } from '../../../src/io/http/pseudonym.ts';
-import { createLogger } from '../../../src/io/logger.ts';
-import { openTracker, type TrackerDatabase } from '../../../src/io/tracker/database.ts';
-import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
-import { viewReader } from '../../../src/io/tracker/view-reader.ts';
+import { createLogger } from '../../../src/io/logging/logger.ts';
+import { openTracker, type TrackerDatabase } from '../../../src/io/storage/tracker/database.ts';
+import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
+import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { NO_GEOLOCATION } from './support/geolocation.ts';
 

@@ -5,10 +5,10 @@ import { VirtualTimeScheduler } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../../src/io/http/app.ts';
 import { HttpListenError, type HttpServer, startHttp } from '../../../src/io/http/server.ts';
-import { createLogger } from '../../../src/io/logger.ts';
-import { openTracker } from '../../../src/io/tracker/database.ts';
-import { networkFigures } from '../../../src/io/tracker/network-figures.ts';
-import { viewReader } from '../../../src/io/tracker/view-reader.ts';
+import { createLogger } from '../../../src/io/logging/logger.ts';
+import { openTracker } from '../../../src/io/storage/tracker/database.ts';
+import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
+import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { NO_GEOLOCATION } from './support/geolocation.ts';
 

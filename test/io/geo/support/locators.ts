@@ -1,4 +1,4 @@
-import { createLogger, type Logger } from '../../../../src/io/logger.ts';
+import { createLogger, type Logger } from '../../../../src/io/logging/logger.ts';
 import { type GeoLocator, type Location, NOWHERE } from '../../../../src/streams/ports/geo-locator.ts';
 
 export const NEVER_ABORTED = new AbortController().signal;

@@ -1,0 +1,96 @@
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import { peerIdFromString } from '@libp2p/peer-id';
+import { multiaddr } from '@multiformats/multiaddr';
+import { asyncScheduler, firstValueFrom, of } from 'rxjs';
+import { networkClock } from '../consensus/clock.ts';
+import { acceptedDigests, type Network } from '../consensus/network.ts';
+import { decodeNodeRecord, multiaddrText } from '../consensus/node-record.ts';
+import type { Logger } from '../io/logging/logger.ts';
+import { startHost } from '../io/network/libp2p/host.ts';
+import { initialStatus, OWN_METADATA } from '../io/network/own/own-record.ts';
+import { dial } from '../streams/dial.ts';
+import { through } from '../streams/flow/through.ts';
+import { gossipProbe } from '../streams/gossip-probe.ts';
+import { handshake } from '../streams/handshake.ts';
+import type { DueVisit, Observation, VisitOutcome } from '../streams/visit.ts';
+
+export interface ProbeTarget {
+  readonly peerId: string;
+  /** `null` when the peer was named by a multiaddr. */
+  readonly enr: string | null;
+  readonly addresses: readonly string[];
+}
+
+/** The text names no peer; the message says what is allowed. */
+export class ProbeTargetError extends Error {
+  override readonly name = 'ProbeTargetError';
+}
+
+/** A node record, or a multiaddr that ends in the peer id. @throws ProbeTargetError */
+export function probeTarget(text: string): ProbeTarget {
+  if (text.trim().startsWith('enr:')) {
+    const decoded = decodeNodeRecord(text);
+    if (!decoded.ok) throw new ProbeTargetError(decoded.failure.detail ?? 'not a valid ENR');
+    const { peerId, enr, addresses } = decoded.value;
+    return { peerId, enr, addresses: addresses.map(multiaddrText) };
+  }
+  const [address, peerId] = text.trim().split('/p2p/');
+  try {
+    if (address === undefined || peerId === undefined) throw new Error('no peer id');
+    multiaddr(text.trim());
+    peerIdFromString(peerId);
+    return { peerId, enr: null, addresses: [address] };
+  } catch {
+    throw new ProbeTargetError(
+      `"${text}" is neither an enr: record nor a multiaddr such as /ip4/192.0.2.1/tcp/9000/p2p/16Uiu2…`,
+    );
+  }
+}
+
+export interface ProbeOptions {
+  readonly network: Network;
+  readonly target: ProbeTarget;
+  readonly agent: string;
+  readonly listenIp: string;
+  /** How long the subscriptions are watched from the hello on. */
+  readonly dwellMs: number;
+  readonly logger: Logger;
+}
+
+const TIMEOUT_MS = 10_000;
+const ONE_VISIT = { concurrency: 1, maxWaiting: 0, timeoutMs: TIMEOUT_MS, scheduler: asyncScheduler } as const;
+
+/** Observes one peer once, with the stages that the crawler uses, under an identity of its own. */
+export async function probePeer({
+  network,
+  target,
+  agent,
+  listenIp,
+  dwellMs,
+  logger,
+}: ProbeOptions): Promise<VisitOutcome<Observation>> {
+  const clock = networkClock(network);
+  const epoch = () => clock.epochAt(Date.now());
+  const digests = () => acceptedDigests(network, epoch());
+  const ownStatus = () => initialStatus(network, epoch());
+  const host = await startHost({
+    privateKey: await generateKeyPair('secp256k1'),
+    listen: [`/ip${listenIp.includes(':') ? 6 : 4}/${listenIp}/tcp/0`],
+    agent,
+    maxConnections: 4,
+    ownStatus,
+    ownMetaData: () => OWN_METADATA,
+    logger,
+  });
+  try {
+    const visit: DueVisit = { ...target, lease: 0 };
+    const outcome$ = of(visit).pipe(
+      dial(host, ONE_VISIT),
+      through(handshake({ ...ONE_VISIT, ownStatus, acceptedDigests: digests })),
+      through(gossipProbe({ ...ONE_VISIT, settleMs: dwellMs, dwellMs, acceptedDigests: digests })),
+    );
+    return await firstValueFrom(outcome$);
+  } finally {
+    await host.stop();
+  }
+}

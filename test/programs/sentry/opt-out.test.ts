@@ -1,0 +1,72 @@
+import { tap } from 'rxjs';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { newPeer, type PeerState } from '../../../src/actors/peer.ts';
+import { parseOptOut } from '../../../src/consensus/opt-out.ts';
+import { createLogger } from '../../../src/io/logging/logger.ts';
+import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
+import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
+import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
+import type { SqliteDatabase } from '../../../src/io/storage/sqlite/sqlite.ts';
+import { startSentry } from '../../../src/programs/sentry/sentry.ts';
+import { enrWith } from '../../consensus/support/raw-enr.ts';
+import { quietNetwork } from '../../e2e/support/quiet-network.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+const PEER = '16Uiu2HAmHQbC4bRTKZ1ERziAgL9hnjPVYJjJgR7SK39tqzMwQ4TD';
+const OTHER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
+
+let dir: Awaited<ReturnType<typeof tempDir>>;
+let database: SqliteDatabase;
+beforeEach(async () => {
+  dir = await tempDir();
+  database = await openSentryDatabase(dir.path);
+});
+afterEach(async () => {
+  await database.close();
+  await dir.remove();
+});
+
+function known(peerId: string, ip: string, enr: string | null = null): PeerState {
+  return { ...newPeer(peerId, 0), enr, addresses: [`/ip4/${ip}/tcp/9`], phase: { name: 'known' } };
+}
+
+it.each([
+  ['peer id', PEER, known(PEER, '127.0.0.3')],
+  ['address', '127.0.0.3', known(PEER, '127.0.0.3')],
+  ['network, by an address that only its record has', '127.0.0.0/29', known(PEER, '127.9.9.9', recordAt(127, 0, 0, 3))],
+])('a peer of an earlier run that has asked since, by %s, is neither dialled nor kept', async (_, line, hermit) => {
+  const store = sqlitePeerStore(database);
+  await store.save([hermit, known(OTHER, '127.8.8.8')], []);
+  const optOut = parseOptOut(line);
+  if (!optOut.ok) throw new Error(optOut.reason);
+  const dialled: string[] = [];
+  const sentry = await startSentry({
+    network: devnetNetwork(await readDevnetFile(await quietNetwork(dir.path, { slot_ms: 50 }))),
+    dataDir: dir.path,
+    database,
+    log: { append: async () => undefined },
+    crawlerId: 'test',
+    crawlerLocation: 'here',
+    listenIp: '127.0.0.1',
+    port: 0,
+    agent: 'valtrack/test',
+    optOut: optOut.value,
+    logger: createLogger({ level: 'silent', format: 'json' }),
+    experiment: (usual) => ({
+      ...usual,
+      dial: (visits) =>
+        visits.pipe(
+          tap(({ peerId }) => dialled.push(peerId)),
+          usual.dial,
+        ),
+    }),
+  });
+  // Peers of another network's clock are due at their moment of the next epoch.
+  await vi.waitFor(() => expect(dialled).toContain(OTHER), { timeout: 10_000 }).finally(() => sentry.stop());
+  expect(dialled).not.toContain(PEER);
+  expect((await store.load()).map(({ peerId }) => peerId)).toEqual([OTHER]);
+});
+
+function recordAt(...ip: readonly number[]): string {
+  return enrWith({ ip: Uint8Array.from(ip), tcp: Uint8Array.of(9) });
+}
