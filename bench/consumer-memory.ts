@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { firstValueFrom, NEVER, Subject, timer } from 'rxjs';
 import { METADATA_RECEIVED } from '../src/consensus/events.ts';
 import { createLogger } from '../src/io/logging/logger.ts';
-import { startConsumer } from '../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../src/programs/consumer/start-consumer.ts';
 import type { Delivery } from '../src/streams/ports/event-log.ts';
 
 /**

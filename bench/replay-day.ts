@@ -7,7 +7,7 @@ import { METADATA_RECEIVED } from '../src/consensus/events.ts';
 import { createLogger } from '../src/io/logging/logger.ts';
 import { openTracker } from '../src/io/storage/tracker/database.ts';
 import { TRACKER_FILE } from '../src/io/storage/tracker/schema.ts';
-import { type ConsumerCounts, startConsumer } from '../src/programs/consumer/consumer.ts';
+import { type ConsumerCounts, startConsumer } from '../src/programs/consumer/start-consumer.ts';
 import type { Delivery, EventLog } from '../src/streams/ports/event-log.ts';
 import { seededRandom } from './accuracy/generator.ts';
 

@@ -4,7 +4,7 @@ import { parseCommandLine } from '../src/commands/command-line.ts';
 import { commandLineSource, readOptions } from '../src/commands/options.ts';
 import { eventIds } from '../src/consensus/event-id.ts';
 import { createLogger } from '../src/io/logging/logger.ts';
-import { openEventPath } from '../src/programs/event-path/event-path.ts';
+import { startEventPath } from '../src/programs/event-path/event-path.ts';
 import type { LogEntry } from '../src/streams/ports/event-log.ts';
 import { record } from '../src/streams/record.ts';
 
@@ -36,14 +36,26 @@ const logger = createLogger({ level: 'info', format: 'json' });
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 const stack = new AsyncDisposableStack();
-const path = await openEventPath({ ...options, natsMayBeAway: true }, options.dataDir, stack, logger);
+const { natsUrl = null, dataDir, natsReplicas, consumerName, spoolMaxBytes, spoolMaxAgeMs } = options;
+const path = await startEventPath({
+  natsUrl,
+  dataDir,
+  natsReplicas,
+  consumerName,
+  spoolMaxBytes,
+  spoolMaxAgeMs,
+  natsMayBeAway: true,
+  isRead: false,
+  logger,
+});
+stack.defer(() => path.stop());
 const nextEventId = eventIds();
 
 /** The harness bounds what waits here: it sends no more while hundreds are unanswered. */
 const fed = new Subject<Fed>();
 const recording = lastValueFrom(
   fed.pipe(
-    record(path.gate.log, RECORD),
+    record(path.log, RECORD),
     tap(({ item: { serial, entries }, failure }) => {
       say(failure === null ? `${serial} ${entries[0]?.eventId}` : `! ${serial} ${failure.cause}: ${failure.detail}`);
     }),
@@ -54,7 +66,7 @@ const recording = lastValueFrom(
 const lines = createInterface({ input: process.stdin });
 lines.on('line', (line) => {
   if (line === '?') {
-    Promise.all([path.gate.check(), path.check()]).then(
+    Promise.all(path.checks.map(({ reason }) => reason())).then(
       (reasons) => say(`? ${reasons.filter(Boolean).join('; ')}`),
       (error: unknown) => fed.error(error),
     );

@@ -1,15 +1,26 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import {
+  againstTheArrows,
+  circles,
+  type Import,
+  importsOf,
+  isWithin,
+  roomOf,
+  type SourceFile,
+  targetOf,
+} from './support/import-graph.ts';
 
 const ROOT = fileURLToPath(new URL('../src', import.meta.url));
-const MAX_LINES = 350;
+const MAX_LINES = 250;
 
 /** Which rooms a room may use, besides itself; imports point one way. */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   cli: ['commands'],
-  commands: ['io', 'devnet', 'streams', 'actors', 'consensus'],
+  commands: ['programs', 'io', 'devnet', 'streams', 'actors', 'consensus'],
+  programs: ['io', 'devnet', 'streams', 'actors', 'consensus'],
   io: ['streams', 'actors', 'consensus'],
   streams: ['actors', 'consensus'],
   actors: ['consensus'],
@@ -40,18 +51,6 @@ const FORBIDDEN_IN_CONSENSUS = [
 /** Text in, number out. */
 const HARMLESS_IMPORTS = ["import { isIP } from 'node:net'"];
 
-interface Import {
-  readonly file: string;
-  readonly room: string;
-  readonly statement: string;
-  readonly specifier: string;
-}
-
-interface SourceFile {
-  readonly path: string;
-  readonly text: string;
-}
-
 async function sourceFiles(): Promise<SourceFile[]> {
   const paths = (await readdir(ROOT, { recursive: true })).filter((path) => path.endsWith('.ts')).sort();
   return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(ROOT, path), 'utf8') })));
@@ -59,24 +58,9 @@ async function sourceFiles(): Promise<SourceFile[]> {
 
 const files = await sourceFiles();
 
-function roomOf(path: string): string {
-  return path.includes('/') ? (path.split('/')[0] ?? '') : path.replace(/\.ts$/, '');
-}
-
-const IMPORT = /^(?:import|export)\b[^'";]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm;
-
-function importsOf({ path, text }: SourceFile): Import[] {
-  return [...text.matchAll(IMPORT)].map((match) => ({
-    file: path,
-    room: roomOf(path),
-    statement: match[0],
-    specifier: match[1] ?? match[2] ?? match[3] ?? '',
-  }));
-}
-
 const imports = files.flatMap(importsOf);
-const within = imports.filter(({ specifier }) => specifier.startsWith('.'));
-const outside = imports.filter(({ specifier }) => !specifier.startsWith('.'));
+const within = imports.filter(isWithin);
+const outside = imports.filter((one) => !isWithin(one));
 
 function isOf(specifier: string, packages: readonly string[]): boolean {
   return packages.some((name) => specifier === name || specifier.startsWith(`${name}/`));
@@ -100,18 +84,32 @@ describe('the source', () => {
     expect([...rooms].filter((room) => MAY_USE[room] === undefined)).toEqual([]);
   });
 
-  it('imports one way: cli, commands, io and devnet, streams, actors, consensus', () => {
-    const backwards = within.filter(({ file, room, specifier }) => {
-      const target = roomOf(relative(ROOT, join(ROOT, dirname(file), specifier)));
-      return target !== room && !MAY_USE[room]?.includes(target);
-    });
-    expect(backwards.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
+  it('imports one way: cli, commands, programs, io and devnet, streams, actors, consensus', () => {
+    expect(againstTheArrows(files, MAY_USE)).toEqual([]);
+  });
+
+  it('has no files that import each other in a circle', () => {
+    expect(circles(files)).toEqual([]);
+  });
+
+  it('would see an import upwards and a circle that somebody plants', () => {
+    const upwards = { path: 'streams/planted.ts', text: "import { run } from '../programs/run-program.ts';\n" };
+    expect(againstTheArrows([...files, upwards], MAY_USE)).toEqual([
+      'streams/planted.ts imports ../programs/run-program.ts',
+    ]);
+    const there = { path: 'io/there.ts', text: "import type { Back } from './wing/back.ts';\n" };
+    const back = { path: 'io/wing/back.ts', text: "export { there } from '../there.ts';\n" };
+    expect(circles([...files, there, back])).toEqual([['io/there.ts', 'io/wing/back.ts']]);
+  });
+
+  it('has every adapter of io in the wing that says what it speaks to', () => {
+    expect(files.filter(({ path }) => /^io\/[^/]+$/.test(path)).map(({ path }) => path)).toEqual([]);
   });
 
   it('imports what exists, by its file name', () => {
     const paths = new Set(files.map(({ path }) => path));
     const known = ({ file, specifier }: Import) => {
-      const target = relative(ROOT, join(ROOT, dirname(file), specifier));
+      const target = targetOf({ file, specifier });
       return paths.has(target) || target.startsWith('..');
     };
     expect(within.filter((one) => !known(one)).map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual(

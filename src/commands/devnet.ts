@@ -1,6 +1,7 @@
 import { NEVER } from 'rxjs';
 import { startDevnet } from '../devnet/devnet.ts';
-import { devnetFolder, devnetKinds } from './choose-network.ts';
+import { devnetFolder } from '../programs/network/open-network.ts';
+import { devnetChoice } from './network-option.ts';
 import type { Options } from './options.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 
@@ -10,14 +11,14 @@ export function devnet(options: Options): Promise<number> {
 }
 
 async function start(options: Options, { screen: { logger }, stack }: Session): Promise<Running> {
-  const { activeValidators, nodes, seed, slotMs } = options;
+  const { activeValidators } = options;
+  const { dir, ...choice } = devnetChoice(options);
+  const folder = await devnetFolder(dir);
+  stack.defer(folder.remove);
   const running = await startDevnet({
-    nodes,
-    seed,
-    slotMs,
-    dir: await devnetFolder(options.dir, stack),
+    ...choice,
+    dir: folder.path,
     ...(activeValidators === undefined ? {} : { activeValidators }),
-    ...devnetKinds(options),
     onProblem: (problem) => logger.debug(problem, 'trouble with a peer'),
   });
   stack.defer(() => running.stop());

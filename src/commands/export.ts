@@ -9,13 +9,13 @@ import { writeAll } from '../io/export/stream.ts';
 import { pseudonymFrom } from '../io/http/pseudonym.ts';
 import { PUBLIC_RECORD_COLUMNS } from '../io/http/public-view.ts';
 import { keyedPages, publicPages } from '../io/http/validators.ts';
+import { count } from '../io/logging/texts.ts';
 import { openSqlite } from '../io/storage/sqlite/sqlite.ts';
 import { TRACKER_FILE } from '../io/storage/tracker/schema.ts';
 import { type ViewColumn, viewColumns } from '../io/storage/tracker/view-columns.ts';
 import { type ValidatorRecord, viewReader } from '../io/storage/tracker/view-reader.ts';
 import type { Options } from './options.ts';
 import { listenForSignals } from './stopping.ts';
-import { count } from './texts.ts';
 import { UsageError } from './usage-error.ts';
 
 type Pages = AsyncIterable<readonly ValidatorRecord[]>;

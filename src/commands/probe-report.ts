@@ -3,7 +3,7 @@ import { clientOf } from '../consensus/client.ts';
 import type { Failure } from '../consensus/failure.ts';
 import { decodeNodeRecord } from '../consensus/node-record.ts';
 import { shortLivedSubnets } from '../consensus/subnets.ts';
-import type { ProbeTarget } from '../programs/probe.ts';
+import type { ProbeTarget } from '../programs/probe-peer.ts';
 import { malformation } from '../streams/admission.ts';
 import type { Observation, VisitOutcome } from '../streams/visit.ts';
 

@@ -1,10 +1,11 @@
 import { createLogger } from '../io/logging/logger.ts';
 import { useNativeEnrCrypto } from '../io/network/discv5/enr-crypto.ts';
 import { listenForFaults } from '../programs/faults.ts';
-import { ProbeTargetError, probePeer, probeTarget } from '../programs/probe.ts';
-import { defaultDwellMs } from '../programs/sentry/pipeline.ts';
+import { readNetwork } from '../programs/network/open-network.ts';
+import { ProbeTargetError, probePeer, probeTarget } from '../programs/probe-peer.ts';
+import { defaultDwellMs } from '../programs/sentry/limits.ts';
 import { agentOf } from './agent.ts';
-import { namedNetwork } from './choose-network.ts';
+import { networkNamed } from './network-option.ts';
 import type { Options } from './options.ts';
 import { probeReport, renderProbeReport } from './probe-report.ts';
 import { UsageError } from './usage-error.ts';
@@ -15,10 +16,10 @@ const EXIT_NOT_OBSERVED = 1;
 export async function probe(options: Options, [text = '']: readonly string[]): Promise<number> {
   useNativeEnrCrypto();
   const target = targetOf(text);
-  const chosen = await namedNetwork(options);
-  if (chosen === null)
+  const choice = await networkNamed(options);
+  if (choice === null)
     throw new UsageError('--network devnet names no running network; give the path of its network.json');
-  const { network } = chosen;
+  const { network } = await readNetwork(choice, options.activeValidators);
   const logger = createLogger({ level: options.logLevel, format: options.logFormat });
   // What the peer brings about inside a library must not take the answer away.
   const faults = listenForFaults(logger);

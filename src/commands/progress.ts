@@ -1,7 +1,8 @@
-import type { StoreTotals } from '../programs/consumer/store-part.ts';
-import type { StageDepths } from '../programs/sentry/pipeline.ts';
+import { clockText, count } from '../io/logging/texts.ts';
+import type { StoreTotals } from '../programs/consumer/totals.ts';
+import type { CrawlProgress } from '../programs/sentry/watched-sentry.ts';
 import type { SentryStats } from '../streams/sentry.ts';
-import { clockText, count, labelled } from './texts.ts';
+import { labelled } from './texts.ts';
 
 /** One look at the running program. */
 export interface Snapshot {
@@ -11,13 +12,6 @@ export interface Snapshot {
   readonly store: StoreProgress | null;
   /** Events NATS has taken since the start; `null` without NATS. */
   readonly forwarded: number | null;
-}
-
-export interface CrawlProgress {
-  readonly stats: SentryStats;
-  readonly depths: StageDepths;
-  /** How many of a devnet's nodes have been observed since the start; `null` where nobody knows the truth. */
-  readonly devnet: { readonly observed: number; readonly nodes: number } | null;
 }
 
 export interface StoreProgress {

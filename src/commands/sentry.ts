@@ -1,8 +1,34 @@
-import { DEFAULT_NATS_URL } from './option-table.ts';
+import { type SentrySettings, sentryProgram } from '../programs/sentry-program.ts';
 import type { Options } from './options.ts';
-import { crawlAndStore } from './run.ts';
+import { sentrySettings } from './settings.ts';
+import { renderSummary } from './summary.ts';
+import { type Running, type Session, untilStopped } from './until-stopped.ts';
+import { takeSnapshot, type Watched, watch } from './watch.ts';
+import { within } from './within.ts';
+
+/** Connections that do not end must not keep the events of the others from being handed over. */
+const CRAWL_STOP_MS = 3_000;
 
 /** `sentry`: crawl and publish to NATS JetStream. */
 export function sentry(options: Options): Promise<number> {
-  return crawlAndStore({ ...options, natsUrl: options.natsUrl ?? DEFAULT_NATS_URL }, { stores: false });
+  return untilStopped(options, async (session) => start(await sentrySettings(options, session), session));
+}
+
+async function start(settings: SentrySettings, { screen, stack }: Session): Promise<Running> {
+  const startedMs = Date.now();
+  const { parts, failed$ } = await sentryProgram(settings).start(stack);
+  const { network, events, sentry } = parts;
+  const watched: Watched = { network: network.network.name, startedMs, sentry, storing: null, events };
+  const watching = watch(watched, screen);
+  stack.defer(() => watching.unsubscribe());
+  return {
+    failed$,
+    async finish() {
+      watching.unsubscribe();
+      await within(CRAWL_STOP_MS, sentry.stop());
+      const left = await events.drain();
+      const summary = renderSummary(await takeSnapshot(watched), null, network.truth);
+      return left === null ? summary : `${summary}\n${left}.`;
+    },
+  };
 }

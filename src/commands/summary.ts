@@ -1,43 +1,19 @@
 import { clientOf } from '../consensus/client.ts';
+import { clockText, count } from '../io/logging/texts.ts';
 import type { DevnetNode } from '../io/networks/network-file.ts';
-import type { SqliteDatabase } from '../io/storage/sqlite/sqlite.ts';
 import type { Figures } from '../io/storage/tracker/figures.ts';
+import type { StoredSummary } from '../programs/consumer/storing.ts';
+import type { StoredPeer } from '../programs/consumer/totals.ts';
 import type { Snapshot } from './progress.ts';
-import { clockText, count, table } from './texts.ts';
-
-/** A peer of the stored view, as far as the summary needs it. */
-export interface SummaryPeer {
-  readonly peerId: string;
-  readonly clientVersion: string;
-  readonly observations: number;
-  readonly publishedCount: number;
-  /** Validators: the estimate, or what there are at least, or `null`. */
-  readonly estimate: number | null;
-}
-
-/** What is stored at the end. */
-export interface SummaryView {
-  readonly peers: readonly SummaryPeer[];
-  /** Of all of them together. */
-  readonly figures: Figures;
-}
+import { table } from './texts.ts';
 
 /** From so many looks at a node on, its estimate has no flag `few-observations`. */
 const FEW = 10;
 
-/** The peers of the view, for the summary. */
-export function summaryPeers(database: SqliteDatabase): Promise<SummaryPeer[]> {
-  return database.all<SummaryPeer>(
-    `SELECT peer_id AS peerId, coalesce(client_version, '') AS clientVersion, num_observations AS observations,
-            max_validator_count AS publishedCount, coalesce(validators_estimate, validators_low) AS estimate
-       FROM validator_tracker`,
-  );
-}
-
 /** What the program says at its end. */
 export function renderSummary(
   snapshot: Snapshot,
-  view: SummaryView | null,
+  view: StoredSummary | null,
   truth: readonly DevnetNode[] | null,
 ): string {
   const { crawl, forwarded } = snapshot;
@@ -60,7 +36,7 @@ function crawlLines({ observed, failed, failures, peers }: NonNullable<Snapshot[
   ];
 }
 
-function clientTable(peers: readonly SummaryPeer[]): string[] {
+function clientTable(peers: readonly StoredPeer[]): string[] {
   const clients = new Map<string, { nodes: number; observations: number; published: number; estimate: number }>();
   for (const peer of peers) {
     const client = clientOf(peer.clientVersion);
@@ -93,7 +69,7 @@ function figuresLines({ validators, validators_low, validators_high, published }
 }
 
 /** How far the estimate and the published rule are from what the devnet knows to be true. */
-function truthLines({ peers, figures }: SummaryView, truth: readonly DevnetNode[]): string[] {
+function truthLines({ peers, figures }: StoredSummary, truth: readonly DevnetNode[]): string[] {
   const seen = new Map(peers.map((peer) => [peer.peerId, peer]));
   const met = truth.filter((node) => seen.has(node.peer_id));
   const observations = met.reduce((sum, node) => sum + (seen.get(node.peer_id)?.observations ?? 0), 0);

@@ -1,27 +1,7 @@
-/** How figures and rows look on a terminal. */
+/** How rows look on a terminal. */
 
 const LABEL_WIDTH = 12;
 const INDENT = '  ';
-
-export function count(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-/** Bytes with a unit, such as `1.5 GiB`. */
-export function bytesText(bytes: number): string {
-  const unit = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1_024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${UNITS[unit]}`;
-}
-
-/** Hours, minutes and seconds, as a clock shows them. */
-export function clockText(ms: number): string {
-  const seconds = Math.floor(ms / 1_000);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const clock = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return seconds < 3_600 ? clock : `${Math.floor(seconds / 3_600)}:${clock}`;
-}
 
 /** A label and what belongs to it, with commas; what does not fit `columns` goes on below, part by part, indented alike. */
 export function labelled(label: string, parts: readonly string[], columns: number): string[] {

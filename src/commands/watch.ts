@@ -9,52 +9,48 @@ import {
   type Subscription,
   startWith,
 } from 'rxjs';
-import type { Store } from '../programs/consumer/store-part.ts';
-import type { Crawl } from '../programs/sentry/crawl-part.ts';
-import { failureFields, progressFields, renderProgress, type Snapshot } from './progress.ts';
+import type { Storing } from '../programs/consumer/storing.ts';
+import type { EventPath } from '../programs/event-path/event-path.ts';
+import type { WatchedSentry } from '../programs/sentry/watched-sentry.ts';
+import { failureFields, progressFields, renderProgress, type Snapshot, type StoreProgress } from './progress.ts';
 import type { Screen } from './screen.ts';
 
 const REFRESH_MS = 500;
 /** Without a crawler there are no epochs to report at. */
 const REPORT_MS = 60_000;
 
+/** The parts of a program that say how far they are; `null` for those it does not have. */
 export interface Watched {
   readonly network: string;
   readonly startedMs: number;
-  readonly crawl: Crawl | null;
-  readonly store: Store | null;
-  readonly forwarded: () => number | null;
+  readonly sentry: WatchedSentry | null;
+  readonly storing: { readonly storing: Storing; readonly url: string } | null;
+  readonly events: Pick<EventPath, 'forwarded'> | null;
 }
 
-export async function takeSnapshot({ network, startedMs, crawl, store, forwarded }: Watched): Promise<Snapshot> {
-  const counts = store?.counts();
+export async function takeSnapshot({ network, startedMs, sentry, storing, events }: Watched): Promise<Snapshot> {
   return {
     network,
     upMs: Date.now() - startedMs,
-    crawl: crawl?.progress() ?? null,
-    store:
-      store === null || counts === undefined
-        ? null
-        : {
-            totals: await store.totals(),
-            eventsStored: counts.applied,
-            malformed: counts.malformed,
-            parquetFiles: counts.parquetFiles,
-            url: store.url,
-            problems: store.problems(),
-          },
-    forwarded: forwarded(),
+    crawl: sentry?.progress() ?? null,
+    store: storing === null ? null : await storeProgress(storing),
+    forwarded: events?.forwarded() ?? null,
   };
+}
+
+async function storeProgress({ storing, url }: NonNullable<Watched['storing']>): Promise<StoreProgress> {
+  const { applied: eventsStored, malformed, parquetFiles } = storing.counts();
+  return { totals: await storing.totals(), eventsStored, malformed, parquetFiles, url, problems: storing.problems() };
 }
 
 /** Shows progress: a block that stays on a terminal, else one log line an epoch. */
 export function watch(watched: Watched, { live, logger, show }: Screen): Subscription {
-  const { crawl } = watched;
+  const { sentry } = watched;
   const moments$: Observable<unknown> = live
     ? interval(REFRESH_MS).pipe(startWith(0))
-    : crawl === null
+    : sentry === null
       ? interval(REPORT_MS)
-      : crawl.sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
+      : sentry.sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
   return moments$
     .pipe(
       live ? exhaustMap(() => takeSnapshot(watched)) : concatMap(() => takeSnapshot(watched)),

@@ -1,5 +1,7 @@
 import { config } from 'rxjs';
 import type { Logger } from '../io/logging/logger.ts';
+import { counter } from '../io/metrics/metrics.ts';
+import { type Part, partOf } from './part.ts';
 
 /** Errors that nobody has caught: mistakes in this program, and what strangers bring about inside network libraries. */
 export interface Faults {
@@ -84,4 +86,17 @@ function framesOf({ stack = '', message }: Error): string[] {
 function whereOf(error: Error): string | undefined {
   const own = framesOf(error).find((line) => !/\/node_modules\/(?!valtrack\/)/.test(line));
   return own === undefined ? undefined : /((?:src|dist)\/[^:)]+:\d+)/.exec(own)?.[1];
+}
+
+/** Tells in the metrics of errors that ended nothing. */
+export function straysPart({ strays }: Pick<Faults, 'strays'>): Part {
+  const metric = counter(
+    'uncaught_network_errors_total',
+    'Errors in network libraries that nobody caught',
+    ['library'],
+    (set) => {
+      for (const [library, count] of strays) set({ library }, count);
+    },
+  );
+  return partOf('errors of network libraries', { metrics: [metric] });
 }

@@ -10,7 +10,9 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import type { Logger } from '../io/logging/logger.ts';
-import { type Part, type PartState, type RestartPolicy, supervise } from '../streams/flow/supervise.ts';
+import { counter, type Metric } from '../io/metrics/metrics.ts';
+import { type PartState, type Part as Restartable, type RestartPolicy, supervise } from '../streams/flow/supervise.ts';
+import type { Part } from './part.ts';
 
 /** The same for all parts: documented in `docs/operations.md`. */
 export const RESTARTS: RestartPolicy = {
@@ -22,10 +24,8 @@ export const RESTARTS: RestartPolicy = {
   stopMs: 10_000,
 };
 
-/** A part that somebody sees to. */
-export interface Kept<P> {
-  /** As a sentence begins with it. */
-  readonly name: string;
+/** A part that somebody sees to: it tells of its restarts, and is a reason to be not ready while it is down. */
+export interface Kept<P> extends Part {
   /** How often it has failed and was to be started again. */
   readonly restarts: number;
   /** The part as it runs now; `null` while it is down. */
@@ -34,16 +34,19 @@ export interface Kept<P> {
   readonly last: P;
   /** What `current` is, now and at each change. */
   readonly current$: Observable<P | null>;
-  /** Errors when the part has failed too often; never completes. */
-  readonly failed$: Observable<never>;
   /** Why the part does not run at the moment, for people; `null` when it does. */
   problem(): string | null;
-  /** Stops the part for good. Idempotent. */
-  stop(): Promise<void>;
 }
 
-/** What is counted of a part. */
-export type KeptPart = Pick<Kept<unknown>, 'name' | 'restarts'>;
+/** How often which part was started again. */
+export type Restarts = Pick<Kept<unknown>, 'name' | 'restarts'>;
+
+/** The same as a metric. */
+export function restartsOf({ name, restarts }: Pick<Kept<unknown>, 'name'> & { restarts: () => number }): Metric {
+  return counter('part_restarts_total', 'How often a part has failed and was to be started again', ['part'], (set) =>
+    set({ part: name.replace(/^the /, '') }, restarts()),
+  );
+}
 
 export interface KeepOptions {
   readonly logger: Logger;
@@ -56,7 +59,7 @@ export interface KeepOptions {
  * @param name as a sentence begins with it: `discovery`, `the HTTP server`
  * @throws what the first start fails with
  */
-export async function keepRunning<P extends Part>(
+export async function keepRunning<P extends Restartable>(
   name: string,
   start: () => Promise<P>,
   { logger, policy = RESTARTS, scheduler = asyncScheduler }: KeepOptions,
@@ -115,6 +118,8 @@ export async function keepRunning<P extends Part>(
     current$: changes$.asObservable(),
     failed$: changes$.pipe(ignoreElements(), mergeWith(NEVER)),
     problem: () => problem,
+    checks: [{ name, reason: async () => problem }],
+    metrics: [restartsOf({ name, restarts: () => restarts })],
     async stop() {
       stop$.next();
       await ended.promise;

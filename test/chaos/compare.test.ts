@@ -9,7 +9,7 @@ import { seededRandom } from '../../src/devnet/random.ts';
 import { embeddedEventLog } from '../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../src/io/storage/sentry/sentry-database.ts';
-import { startConsumer } from '../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../src/programs/consumer/start-consumer.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A proof is worth what its judge would notice: each kind of damage must be found, and called by its name. */

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { progressFields, renderProgress, type Snapshot } from '../../src/commands/progress.ts';
 import { renderSummary } from '../../src/commands/summary.ts';
-import { clockText, labelled, table } from '../../src/commands/texts.ts';
+import { labelled, table } from '../../src/commands/texts.ts';
+import { clockText } from '../../src/io/logging/texts.ts';
 import { figuresOf, NO_SUMS } from '../../src/io/storage/tracker/figures.ts';
-import { attemptsAt } from '../../src/programs/health.ts';
+import { attemptsAt } from '../../src/programs/event-path/attempts.ts';
 
 const depth = (active: number) => ({ active, waiting: 0, overflowed: 0 });
 
@@ -160,11 +161,11 @@ describe('texts', () => {
   });
 });
 
-it('attempts are a reason while the last of them failed', async () => {
+it('attempts are a reason while the last of them failed', () => {
   const writing = attemptsAt('writing events to disk');
-  expect(await writing.check()).toBe(null);
+  expect(writing.problem()).toBe(null);
   writing.failed(new Error('the event log is full'));
-  expect(await writing.check()).toBe('writing events to disk failed and is tried again: the event log is full');
+  expect(writing.problem()).toBe('writing events to disk failed and is tried again: the event log is full');
   writing.succeeded();
-  expect(await writing.check()).toBe(null);
+  expect(writing.problem()).toBe(null);
 });

@@ -1,7 +1,7 @@
 import { embeddedEventLog } from '../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../src/io/storage/sentry/sentry-database.ts';
-import { startConsumer } from '../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../src/programs/consumer/start-consumer.ts';
 
 /** Consumes the embedded log of a data folder until it is killed; prints a line for each batch. */
 const dataDir = process.argv[2] as string;

@@ -1,6 +1,6 @@
 import { natsEventLog } from '../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../src/io/logging/logger.ts';
-import { startConsumer } from '../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../src/programs/consumer/start-consumer.ts';
 
 /**
  * Consumes from NATS into a data folder, with a lease on the durable, until it is killed or told to end with SIGTERM.

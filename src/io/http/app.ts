@@ -1,14 +1,13 @@
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from '../logging/logger.ts';
-import type { MetricSources } from '../metrics/metrics.ts';
 import type { NetworkFigures } from '../storage/tracker/network-figures.ts';
 import type { ViewReader } from '../storage/tracker/view-reader.ts';
 import type { IsApiKey } from './api-keys.ts';
 import { audienceOf } from './audience.ts';
 import { addFigures } from './figures.ts';
 import { addGeolocation, type GeolocationStatus } from './geolocation.ts';
-import { addHealth, addMetrics, type ReadinessCheck } from './health.ts';
+import { addHealth, addMetrics, type Vitals } from './health.ts';
 import { OPENAPI } from './openapi.ts';
 import type { Pseudonym } from './pseudonym.ts';
 import { parseTimeRange } from './time-range.ts';
@@ -20,15 +19,13 @@ export interface AppOptions {
   readonly isApiKey: IsApiKey;
   readonly pseudonym: Pseudonym;
   readonly geolocation: GeolocationStatus;
-  readonly readiness: readonly ReadinessCheck[];
-  /** What `/metrics` reads at each scrape. */
-  readonly metrics?: MetricSources;
+  readonly vitals: Vitals;
   readonly logger: Logger;
 }
 
 /** The HTTP API: routes and what all answers have in common. More routes can be added to the result. */
 export function createApp(options: AppOptions): Hono {
-  const { view, figures, isApiKey, pseudonym, geolocation, readiness, metrics = {}, logger } = options;
+  const { view, figures, isApiKey, pseudonym, geolocation, vitals, logger } = options;
   const app = new Hono();
   app.use(
     secureHeaders({
@@ -59,8 +56,8 @@ export function createApp(options: AppOptions): Hono {
   addFigures(app, { figures, isApiKey, attributions: geolocation.attributions });
   addGeolocation(app, geolocation);
   app.get('/openapi.json', (context) => context.json(OPENAPI));
-  addHealth(app, readiness);
-  addMetrics(app, metrics);
+  addHealth(app, vitals);
+  addMetrics(app, vitals);
 
   app.notFound((context) => {
     const isKnown = app.routes.some(({ method, path }) => method === 'GET' && path === context.req.path);

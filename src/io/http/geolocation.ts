@@ -1,9 +1,14 @@
 import type { Hono } from 'hono';
-import type { Geolocation } from '../../programs/consumer/geolocation.ts';
+import type { Attribution } from '../../streams/ports/geo-locator.ts';
 
 /** Where locations come from, whom to name where they are shown, and what is wrong with the sources. */
 
-export type GeolocationStatus = Pick<Geolocation, 'sources' | 'attributions' | 'problems'>;
+export interface GeolocationStatus {
+  readonly sources: readonly string[];
+  readonly attributions: readonly Attribution[];
+  /** What fails at the moment; empty when all is well. */
+  problems(): readonly string[];
+}
 
 export function addGeolocation(app: Hono, { sources, attributions, problems }: GeolocationStatus): void {
   app.get('/api/v1/geolocation', (context) => {

@@ -17,6 +17,7 @@ import { sqliteLocationStore } from '../../io/storage/tracker/locations.ts';
 import { retryForever } from '../../streams/flow/retry-forever.ts';
 import { locating } from '../../streams/locating.ts';
 import type { Attribution, GeoChain } from '../../streams/ports/geo-locator.ts';
+import type { LocationStore } from '../../streams/ports/location-store.ts';
 
 export interface GeolocationOptions {
   /** Not closed by this. */
@@ -102,17 +103,7 @@ export function startGeolocation({
       logger.error({ err: error }, problem);
     },
   });
-  const pruning = timer(0, PRUNE_MS, scheduler)
-    .pipe(
-      exhaustMap(() => store.prune()),
-      retryForever({
-        minDelayMs: PRUNE_RETRY_MS,
-        maxDelayMs: PRUNE_MS,
-        scheduler,
-        onFailure: ({ error, delayMs }) => logger.warn({ err: error, delayMs }, 'locations could not be pruned'),
-      }),
-    )
-    .subscribe();
+  const pruning = forgetPlaces(store, logger, scheduler).subscribe();
   logger.info({ sources }, 'locating addresses');
 
   return {
@@ -134,4 +125,17 @@ export function startGeolocation({
       pruning.unsubscribe();
     },
   };
+}
+
+/** Once a day, places of which no peer has the address any more. */
+function forgetPlaces(store: LocationStore, logger: Logger, scheduler: SchedulerLike): Observable<unknown> {
+  return timer(0, PRUNE_MS, scheduler).pipe(
+    exhaustMap(() => store.prune()),
+    retryForever({
+      minDelayMs: PRUNE_RETRY_MS,
+      maxDelayMs: PRUNE_MS,
+      scheduler,
+      onFailure: ({ error, delayMs }) => logger.warn({ err: error, delayMs }, 'locations could not be pruned'),
+    }),
+  );
 }

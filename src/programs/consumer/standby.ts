@@ -1,13 +1,22 @@
+import { resolve } from 'node:path';
 import { defer, filter, firstValueFrom, fromEvent, map, race, repeat, take, timer } from 'rxjs';
-import { DEFAULT_HTTP_PORT } from '../../commands/option-table.ts';
-import type { Options } from '../../commands/options.ts';
 import { healthOnly } from '../../io/http/health.ts';
 import { HttpListenError, type HttpServer, startHttp } from '../../io/http/server.ts';
 import type { Logger } from '../../io/logging/logger.ts';
-import { FolderInUseError, type FolderLock, lockFolder } from '../../io/storage/files/folder-lock.ts';
+import { FolderInUseError } from '../../io/storage/files/folder-lock.ts';
+import { type Folder, takeFolder } from '../folder.ts';
+import type { HttpPlace } from '../serving.ts';
 
-export interface StandbyResult {
-  readonly lock: FolderLock;
+export interface StandbyOptions {
+  readonly dataDir: string;
+  /** Where health is served meanwhile. */
+  readonly http: HttpPlace;
+  /** Ends the waiting. */
+  readonly ending: AbortSignal;
+  readonly logger: Logger;
+}
+
+export interface StandbyFolder extends Folder {
   /** Whether another consumer had the folder before. */
   readonly stoodBy: boolean;
 }
@@ -20,21 +29,16 @@ const TRY_EVERY_MS = 500;
  * free, which it is not when both are told the same one, and takes over as soon as the other ends.
  * @throws the reason of `ending` when it is aborted meanwhile
  */
-export async function lockOrStandBy(
-  options: Pick<Options, 'httpHost' | 'httpPort'>,
-  dataDir: string,
-  ending: AbortSignal,
-  logger: Logger,
-): Promise<StandbyResult> {
-  const first = await tryLock(dataDir);
-  if (!(first instanceof FolderInUseError)) return { lock: first, stoodBy: false };
-  const reason = `standing by: another consumer works in ${dataDir}`;
+export async function standByForFolder({ dataDir, http, ending, logger }: StandbyOptions): Promise<StandbyFolder> {
+  const first = await tryToTake(dataDir);
+  if (!(first instanceof FolderInUseError)) return { ...first, stoodBy: false };
+  const reason = `standing by: another consumer works in ${resolve(dataDir)}`;
   logger.info({ reason: first.message }, reason);
-  const health = await serveHealth(options, reason, logger);
+  const health = await serveHealth(http, reason, logger);
   try {
-    const locked$ = defer(() => tryLock(dataDir)).pipe(
+    const taken$ = defer(() => tryToTake(dataDir)).pipe(
       repeat({ delay: () => timer(TRY_EVERY_MS) }),
-      filter((outcome): outcome is FolderLock => !(outcome instanceof FolderInUseError)),
+      filter((outcome): outcome is Folder => !(outcome instanceof FolderInUseError)),
       take(1),
     );
     const aborted$ = fromEvent(ending, 'abort').pipe(
@@ -43,30 +47,26 @@ export async function lockOrStandBy(
       }),
     );
     ending.throwIfAborted();
-    const lock = await firstValueFrom(race(locked$, aborted$));
+    const folder = await firstValueFrom(race(taken$, aborted$));
     logger.info('the other consumer has ended; taking over');
-    return { lock, stoodBy: true };
+    return { ...folder, stoodBy: true };
   } finally {
     await health?.close();
   }
 }
 
-/** A lock, or why there is none. */
-async function tryLock(dataDir: string): Promise<FolderLock | FolderInUseError> {
+/** The folder, or why it is not to be had now. */
+async function tryToTake(dataDir: string): Promise<Folder | FolderInUseError> {
   try {
-    return await lockFolder(dataDir, 'consumer');
+    return await takeFolder(dataDir, ['consumer']);
   } catch (error) {
     if (error instanceof FolderInUseError) return error;
     throw error;
   }
 }
 
-async function serveHealth(
-  { httpHost: host, httpPort: port = DEFAULT_HTTP_PORT }: Pick<Options, 'httpHost' | 'httpPort'>,
-  reason: string,
-  logger: Logger,
-): Promise<HttpServer | null> {
-  const { fetch } = healthOnly([async () => reason]);
+async function serveHealth({ host, port }: HttpPlace, reason: string, logger: Logger): Promise<HttpServer | null> {
+  const { fetch } = healthOnly({ checks: () => [{ name: 'standing by', reason: async () => reason }] });
   try {
     const server = await startHttp({ host, port, fetch });
     logger.info({ url: server.url }, 'serving health while standing by');

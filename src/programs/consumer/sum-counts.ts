@@ -1,5 +1,5 @@
-import type { ConsumerCounts } from './consumer.ts';
 import type { GeolocationCounts } from './geolocation.ts';
+import type { ConsumerCounts } from './start-consumer.ts';
 
 /** What was counted before a part was started again, and since: counters that are read from outside never go back. */
 
@@ -33,4 +33,15 @@ function sumByKey<Key>(before: ReadonlyMap<Key, number>, since: ReadonlyMap<Key,
   const sum = new Map(before);
   for (const [key, count] of since) sum.set(key, (sum.get(key) ?? 0) + count);
   return sum;
+}
+
+/** Counts that go on from where those of the part before have ended. */
+export function onTopOf<Counts>(
+  before: (() => Counts) | null,
+  since: () => Counts,
+  sum: (before: Counts, since: Counts) => Counts,
+): () => Counts {
+  if (before === null) return since;
+  const ended = before();
+  return () => sum(ended, since());
 }

@@ -1,117 +1,58 @@
-import { networkInterfaces } from 'node:os';
-import { filter, map, Subscription } from 'rxjs';
-import { agentOf } from '../../commands/agent.ts';
-import type { ChosenNetwork } from '../../commands/choose-network.ts';
-import { readOptOut } from '../../commands/opt-out-file.ts';
-import type { Options } from '../../commands/options.ts';
-import type { CrawlProgress } from '../../commands/progress.ts';
-import { clockText } from '../../commands/texts.ts';
-import type { Network } from '../../consensus/network.ts';
+import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
+import type { PeerState } from '../../actors/peer.ts';
 import type { Logger } from '../../io/logging/logger.ts';
-import type { EventPath } from '../event-path/event-path.ts';
-import type { Check } from '../health.ts';
-import { type SentryProgram, startSentry } from './sentry.ts';
+import type { Host } from '../../io/network/libp2p/host.ts';
+import type { PeerStore } from '../../streams/ports/peer-store.ts';
+import { type Kept, keepRunning } from '../keep-running.ts';
+import { notSaved, saveChanges } from './known-peers.ts';
+import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
+import { isUp, steadyDialer } from './steady.ts';
 
-export interface Crawl {
-  readonly sentry: SentryProgram;
-  progress(): CrawlProgress;
-  /** Whether peers are observed and their events written. */
-  readonly checks: readonly Check[];
+export interface CrawlPartOptions extends Omit<PipelineOptions, 'dialer' | 'isOpen$' | 'restored'> {
+  readonly host: Kept<Host>;
+  /** Whether the log has room. */
+  readonly hasRoom$: Observable<boolean>;
+  /** Peers of before, and where they are kept. */
+  readonly restored: readonly PeerState[];
+  readonly store: Pick<PeerStore, 'save'>;
+  readonly logger: Logger;
 }
 
-const LISTEN_PORT = 9_000;
-/** No observation for so long, and something is wrong: with the network, or with us. */
-const QUIET_EPOCHS = 2;
-
-/** Starts the crawler; it stops with the stack. */
-export async function startCrawl(
-  options: Options,
-  { network, truth }: ChosenNetwork,
-  { database, gate }: EventPath,
-  dataDir: string,
-  stack: AsyncDisposableStack,
-  logger: Logger,
-): Promise<Crawl> {
-  const listenIp = options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1');
-  const port = options.port ?? (network.isPublic ? LISTEN_PORT : 0);
-  const sentry = await startSentry({
-    network,
-    dataDir,
-    database,
-    log: gate.log,
-    isOpen$: gate.isOpen$,
-    crawlerId: options.crawlerId,
-    crawlerLocation: options.crawlerLocation,
-    listenIp,
-    listenIp6: options.listenIp === undefined && network.isPublic && hasIp6() ? '::' : undefined,
-    port,
-    agent: agentOf(options),
-    optOut: await readOptOut(options.optOut),
-    dwellMs: options.dwellMs,
-    logger,
-  }).catch((error: unknown) => {
-    throw listenError(error, listenIp, port) ?? error;
-  });
-  stack.defer(() => sentry.stop());
-  const listening = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
-  logger.info({ network: network.name, peerId: sentry.peerId, listening }, 'crawling');
-
-  const startedMs = Date.now();
-  const strangers = new Set(truth?.map((node) => node.peer_id));
-  const nodes = strangers.size;
-  let lastObservedMs = startedMs;
-  const watching = new Subscription();
-  stack.defer(() => watching.unsubscribe());
-  const observed$ = sentry.happenings$.pipe(
-    filter((happening) => happening.type === 'observed'),
-    map(({ observation }) => observation.peerId),
+/** The pipeline. Started again it goes on with the peers that it had. */
+export function startCrawlPart({
+  host,
+  hasRoom$,
+  store,
+  logger,
+  ...options
+}: CrawlPartOptions): Promise<Kept<Pipeline>> {
+  const dialer = steadyDialer(host);
+  const isOpen$ = combineLatest([hasRoom$, isUp(host)]).pipe(
+    map((open) => open.every(Boolean)),
+    distinctUntilChanged(),
   );
-  watching.add(
-    observed$.subscribe((peerId) => {
-      lastObservedMs = Date.now();
-      if (!strangers.delete(peerId) || strangers.size > 0) return;
-      logger.info({ afterMs: lastObservedMs - startedMs }, `${nodes} of ${nodes} devnet nodes observed`);
-    }),
-  );
-
-  return {
-    sentry,
-    progress: () => ({
-      stats: sentry.stats(),
-      depths: sentry.depths,
-      devnet: truth === null ? null : { observed: nodes - strangers.size, nodes },
-    }),
-    checks: [
-      gate.check,
-      async () => sentry.problems().join('; ') || null,
-      async () => quiet(network, Date.now() - lastObservedMs),
-    ],
+  let { restored } = options;
+  const start = async () => {
+    const pipeline = startPipeline({ ...options, dialer, isOpen$, restored });
+    return {
+      ...pipeline,
+      async stop() {
+        await pipeline.stop();
+        tellGivenUp(pipeline.unrecorded(), logger);
+        host.current?.hangUpAll();
+        restored = [...pipeline.registry.records()];
+        await saveChanges(store, pipeline.registry).catch(notSaved(logger));
+      },
+    };
   };
+  return keepRunning('the crawl', start, { logger });
 }
 
-/** Whether this machine has an IPv6 address that others can reach. */
-function hasIp6(): boolean {
-  const addresses = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
-  return addresses.some(
-    ({ family, internal, address }) => family === 'IPv6' && !internal && !address.startsWith('fe80'),
+/** @param events of what was observed and is not durable */
+export function tellGivenUp(events: number, logger: Pick<Logger, 'warn'>): void {
+  if (events === 0) return;
+  logger.warn(
+    { events },
+    'the log takes nothing, so what was observed last is given up; those peers are visited again',
   );
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'in use; stop the other program or choose another with --port',
-  EACCES: 'not allowed; choose one above 1023 with --port',
-  EADDRNOTAVAIL: 'this machine has no such address; choose one it has with --listen-ip',
-};
-
-/** libp2p tells of a failed socket in many lines; `null` when it was something else. */
-function listenError(error: unknown, listenIp: string, port: number): Error | null {
-  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(String(error))?.[0];
-  if (code === undefined) return null;
-  const message = `cannot listen on ${listenIp}, UDP and TCP port ${port}: ${REMEDIES[code]}`;
-  return new Error(message, { cause: error });
-}
-
-function quiet({ slotMs, slotsPerEpoch }: Network, sinceMs: number): string | null {
-  if (sinceMs <= QUIET_EPOCHS * slotMs * slotsPerEpoch) return null;
-  return `no peer has been observed for ${clockText(sinceMs)}, more than ${QUIET_EPOCHS} epochs; look at the failures`;
 }

@@ -6,7 +6,11 @@ import { embeddedEventLog } from '../../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
-import { type SentryProgram, type SentryProgramOptions, startSentry } from '../../../src/programs/sentry/sentry.ts';
+import {
+  type SentryProgram,
+  type SentryProgramOptions,
+  startSentry,
+} from '../../../src/programs/sentry/start-sentry.ts';
 import type { EventLog } from '../../../src/streams/ports/event-log.ts';
 
 export interface CrawledDevnet {

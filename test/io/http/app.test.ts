@@ -10,6 +10,7 @@ import { networkFigures } from '../../../src/io/storage/tracker/network-figures.
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { NO_GEOLOCATION } from './support/geolocation.ts';
+import { NO_VITALS } from './support/vitals.ts';
 
 const PRIVATE_COLUMNS = ['enr', 'multiaddr', 'ip', 'port', 'hostname', 'postal_code', 'long_lived_subnets'];
 const PEERS = 700;
@@ -31,7 +32,10 @@ beforeAll(async () => {
     isApiKey: apiKeysFrom(keysFile),
     pseudonym: await pseudonymFrom(folder.path),
     geolocation: NO_GEOLOCATION,
-    readiness: [async () => reasons[0] ?? null, async () => reasons[1] ?? null],
+    vitals: {
+      checks: () => reasons.map((_, index) => ({ name: `${index}`, reason: async () => reasons[index] ?? null })),
+      metrics: () => [],
+    },
     logger,
   });
 });
@@ -166,7 +170,7 @@ describe('GET /validators', () => {
       isApiKey: async () => true,
       pseudonym: (id) => id,
       geolocation: NO_GEOLOCATION,
-      readiness: [],
+      vitals: NO_VITALS,
       logger,
     });
     const response = await failing.request('/validators');

@@ -9,6 +9,7 @@ import { openTracker, type TrackerDatabase } from '../../../src/io/storage/track
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+import { NO_VITALS } from './support/vitals.ts';
 
 const DAY_MS = 86_400_000;
 const NEWEST_MS = 20_000 * DAY_MS;
@@ -35,7 +36,7 @@ beforeAll(async () => {
     isApiKey: apiKeysFrom(keys),
     pseudonym: (peerId) => `pseudonym of ${peerId}`,
     geolocation: GEOLOCATION,
-    readiness: [],
+    vitals: NO_VITALS,
     logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
   });
   // Four nodes in Germany, one of them unbounded, one in France, and one in Germany that left two days before.

@@ -11,6 +11,7 @@ import { networkFigures } from '../../../src/io/storage/tracker/network-figures.
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { NO_GEOLOCATION } from './support/geolocation.ts';
+import { NO_VITALS } from './support/vitals.ts';
 
 const servers: HttpServer[] = [];
 
@@ -83,7 +84,7 @@ describe('a large view', () => {
       isApiKey: async () => true,
       pseudonym: (peerId) => [...peerId].reverse().join(''),
       geolocation: NO_GEOLOCATION,
-      readiness: [],
+      vitals: NO_VITALS,
       logger: createLogger({ level: 'silent', format: 'json', write: () => {} }),
     });
     const { url } = await start(app);

@@ -15,7 +15,7 @@ import {
   RecordingError,
   readRecording,
 } from '../../../src/io/recording/read-recording.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import { duckdb } from '../../support/duckdb.ts';
 import { wireDiscovery, wireObservation } from '../../support/events.ts';
 import { memoryLog } from '../../support/memory-log.ts';

@@ -8,7 +8,7 @@ import { drawTruth, type NodeTruth } from '../../../src/devnet/truth.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { fileSteps } from '../../../src/io/storage/parquet/file-steps.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
-import { type Consumer, type ConsumerOptions, startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { type Consumer, type ConsumerOptions, startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { Delivery, EventLog, LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { type DiskFaults, diskFaults, type FaultPlan, NO_FAULT } from '../../support/disk-faults.ts';
 import { duckdb } from '../../support/duckdb.ts';

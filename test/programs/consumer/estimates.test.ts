@@ -7,7 +7,7 @@ import { seededRandom } from '../../../src/devnet/random.ts';
 import { drawTruth, type NodeTruth } from '../../../src/devnet/truth.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { tempDir } from '../../support/temp-dir.ts';

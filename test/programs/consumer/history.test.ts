@@ -3,7 +3,7 @@ import { METADATA_RECEIVED } from '../../../src/consensus/events.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contentEventId } from '../../../src/consensus/event-id.ts';
 import { MAX_EVENT_BYTES, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/consensus/events.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { duckdb } from '../../support/duckdb.ts';
 import { entry, wireObservation } from '../../support/events.ts';

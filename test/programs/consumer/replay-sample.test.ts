@@ -4,7 +4,7 @@ import { contentEventId } from '../../../src/consensus/event-id.ts';
 import { METADATA_RECEIVED } from '../../../src/consensus/events.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { duckdb, duckdbTypes } from '../../support/duckdb.ts';
 import { memoryLog } from '../../support/memory-log.ts';

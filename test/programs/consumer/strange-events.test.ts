@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EstimatorNetwork } from '../../../src/consensus/estimators/estimator-network.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
-import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import { duckdb } from '../../support/duckdb.ts';
 import { entry, wireObservation } from '../../support/events.ts';
 import { memoryLog } from '../../support/memory-log.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { ConsumerCounts } from '../../../src/programs/consumer/consumer.ts';
+import type { ConsumerCounts } from '../../../src/programs/consumer/start-consumer.ts';
 import { sumConsumerCounts, sumGeolocationCounts } from '../../../src/programs/consumer/sum-counts.ts';
 
 it('adds up what two consumers have counted, and tells the rows that wait now', () => {

@@ -13,7 +13,7 @@ import { initialStatus, OWN_METADATA } from '../../../src/io/network/own/own-rec
 import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import type { SqliteDatabase } from '../../../src/io/storage/sqlite/sqlite.ts';
-import { type SentryProgram, startSentry } from '../../../src/programs/sentry/sentry.ts';
+import { type SentryProgram, startSentry } from '../../../src/programs/sentry/start-sentry.ts';
 import { quietNetwork } from '../../e2e/support/quiet-network.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

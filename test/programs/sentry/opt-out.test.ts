@@ -7,7 +7,7 @@ import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-
 import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import type { SqliteDatabase } from '../../../src/io/storage/sqlite/sqlite.ts';
-import { startSentry } from '../../../src/programs/sentry/sentry.ts';
+import { startSentry } from '../../../src/programs/sentry/start-sentry.ts';
 import { enrWith } from '../../consensus/support/raw-enr.ts';
 import { quietNetwork } from '../../e2e/support/quiet-network.ts';
 import { tempDir } from '../../support/temp-dir.ts';

@@ -1,8 +1,11 @@
 import { defer, merge, Subject } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { commandLineSource, readOptions } from '../../../src/commands/options.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
-import { type Store, startStore } from '../../../src/programs/consumer/store-part.ts';
+import { openPlaces } from '../../../src/programs/consumer/places.ts';
+import { DEFAULT_KEEP } from '../../../src/programs/consumer/retention.ts';
+import { type Storing, startStoring } from '../../../src/programs/consumer/storing.ts';
+import { program } from '../../../src/programs/program.ts';
+import { startApi } from '../../../src/programs/serving.ts';
 import { entry, wireObservation } from '../../support/events.ts';
 import { type MemoryLog, memoryLog } from '../../support/memory-log.ts';
 import { tcpServerOn } from '../../support/open-handles.ts';
@@ -15,7 +18,8 @@ let stack: AsyncDisposableStack;
 let log: MemoryLog;
 let lost$: Subject<never>;
 let said: string[];
-let store: Store;
+let store: Storing;
+let url: string;
 
 beforeEach(async () => {
   folder = await tempDir();
@@ -37,13 +41,33 @@ beforeEach(async () => {
         defer(() => lost$),
       ),
   };
-  const options = readOptions(commandLineSource({ 'http-port': '0', geo: 'embedded' }));
-  store = await startStore(options, null, breakable, folder.path, { checks: [], metrics: {} }, stack, logger);
+  const dataDir = folder.path;
+  const { parts } = await program()
+    .with('places', () => openPlaces({ order: ['embedded'], devnetFile: null, logger }))
+    .with('storing', ({ places: { chain: places } }) =>
+      startStoring({
+        log: breakable,
+        dataDir,
+        durable: 'consumer-valtrack',
+        network: null,
+        places,
+        rotateRows: 50_000,
+        rotateMs: 300_000,
+        keep: DEFAULT_KEEP,
+        logger,
+      }),
+    )
+    .with('serving', ({ storing: { stored } }, vitals) =>
+      startApi({ host: '127.0.0.1', port: 0, apiKeys: 'api_keys.txt', dataDir, stored, vitals, logger }),
+    )
+    .start(stack);
+  store = parts.storing;
+  url = parts.serving.url;
 });
 afterEach(() => stack.disposeAsync());
 
 async function readyz(): Promise<{ status: number; reasons: string[] }> {
-  const response = await fetch(`${store.url}/readyz`);
+  const response = await fetch(`${url}/readyz`);
   return { status: response.status, reasons: ((await response.json()) as { reasons: string[] }).reasons };
 }
 
@@ -53,12 +77,12 @@ const observe = (count: number) =>
   ]);
 
 async function metrics(name: string): Promise<string[]> {
-  const page = await (await fetch(`${store.url}/metrics`)).text();
+  const page = await (await fetch(`${url}/metrics`)).text();
   return page.split('\n').filter((line) => line.startsWith(`valtrack_${name}`));
 }
 
 async function observations(): Promise<number> {
-  const peers = (await (await fetch(`${store.url}/validators`)).json()) as { num_observations: number }[];
+  const peers = (await (await fetch(`${url}/validators`)).json()) as { num_observations: number }[];
   return peers[0]?.num_observations ?? 0;
 }
 
@@ -73,8 +97,8 @@ it('a consumer that has lost its event log is started again, while the server sa
       reasons: ['the consumer has failed and is started again: the stream is of another kind'],
     }),
   );
-  expect((await fetch(`${store.url}/healthz`)).status).toBe(200);
-  expect((await fetch(`${store.url}/validators`)).status).toBe(503);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await fetch(`${url}/validators`)).status).toBe(503);
   expect(await store.summary()).toBeNull();
 
   lost$ = new Subject();
@@ -97,10 +121,10 @@ it('a consumer that has lost its event log is started again, while the server sa
 });
 
 it('a server that no longer listens is started again on the same port, while the consumer goes on', async () => {
-  const { port } = new URL(store.url);
+  const { port } = new URL(url);
   const { consumer } = store;
   tcpServerOn(Number(port)).close();
-  await expect(fetch(`${store.url}/healthz`)).rejects.toThrow();
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
   await observe(0);
   await vi.waitFor(async () => expect(await observations()).toBe(1));
   expect(store.consumer).toBe(consumer);

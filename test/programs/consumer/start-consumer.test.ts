@@ -10,7 +10,7 @@ import { embeddedEventLog } from '../../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
-import { type ConsumerOptions, startConsumer } from '../../../src/programs/consumer/consumer.ts';
+import { type ConsumerOptions, startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { duckdb } from '../../support/duckdb.ts';
 import { entry, wireDiscovery, wireObservation } from '../../support/events.ts';

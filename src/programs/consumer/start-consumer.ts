@@ -1,13 +1,11 @@
 import {
   asyncScheduler,
-  filter,
   firstValueFrom,
   lastValueFrom,
   type Observable,
   race,
   type SchedulerLike,
   Subject,
-  startWith,
   takeUntil,
   timer,
 } from 'rxjs';
@@ -18,7 +16,11 @@ import type { TrackerDatabase } from '../../io/storage/tracker/database.ts';
 import type { RetryForeverOptions } from '../../streams/flow/retry-forever.ts';
 import type { Delivery, EventLog } from '../../streams/ports/event-log.ts';
 import { type BatchSummary, reduce } from '../../streams/reducer.ts';
-import { openStore, type Store, type StoreCounts, type StoreLimits, type StoreWork } from './store.ts';
+import { once } from '../part.ts';
+import { type ConsumerCounts, type ConsumerWork, consumerBooks } from './consumer-books.ts';
+import { openStore, type Store, type StoreLimits } from './store.ts';
+
+export type { ConsumerCounts } from './consumer-books.ts';
 
 export interface ConsumerOptions extends StoreLimits {
   /** Not closed by the consumer. */
@@ -34,16 +36,6 @@ export interface ConsumerOptions extends StoreLimits {
   readonly batchMs?: number;
   readonly maxInFlight?: number;
   readonly scheduler?: SchedulerLike;
-}
-
-/** Since the start of this consumer. */
-export interface ConsumerCounts extends StoreCounts {
-  readonly deliveries: number;
-  readonly applied: number;
-  readonly duplicates: number;
-  readonly malformed: number;
-  readonly parquetFiles: number;
-  readonly parquetRows: number;
 }
 
 /** Everything from the event log to the files: view, Parquet tables, dead letters. */
@@ -67,9 +59,7 @@ export interface Consumer {
 
 const DRAIN_MS = 5_000;
 
-/** What can fail for a while. */
-type Work = 'commit' | StoreWork;
-const FAILED: Readonly<Record<Work, string>> = {
+const FAILED: Readonly<Record<ConsumerWork, string>> = {
   commit: 'a batch could not be committed',
   parquet: 'a Parquet file could not be written',
   retention: 'old data could not be merged or removed',
@@ -89,8 +79,8 @@ export async function startConsumer({
   ...limits
 }: ConsumerOptions): Promise<Consumer> {
   useNativeEnrCrypto();
-  const problems = new Map<Work, string>();
-  const tellOf = (work: Work): RetryForeverOptions['onFailure'] => {
+  const problems = new Map<ConsumerWork, string>();
+  const tellOf = (work: ConsumerWork): RetryForeverOptions['onFailure'] => {
     return ({ error, attempt, delayMs }) => {
       problems.set(work, `${FAILED[work]}: ${error instanceof Error ? error.message : String(error)}`);
       logger.warn({ err: error, attempt, delayMs }, `${FAILED[work]}; trying again`);
@@ -116,96 +106,59 @@ interface ConsumeOptions {
   readonly maxInFlight: number;
   readonly stages: ReturnType<typeof reduce>;
   readonly store: Store;
-  readonly problems: Map<Work, string>;
+  readonly problems: Map<ConsumerWork, string>;
   readonly logger: Logger;
   readonly scheduler: SchedulerLike;
 }
 
 function consume(options: ConsumeOptions): Consumer {
-  const { log, durable, maxInFlight, stages, store, problems, logger, scheduler } = options;
+  const { log, durable, maxInFlight, stages, store, problems, logger } = options;
   const { database, flusher, retention } = store;
-  const tally = { deliveries: 0, applied: 0, duplicates: 0, malformed: 0, parquetFiles: 0, parquetRows: 0 };
-  const counts = (): ConsumerCounts => ({ ...tally, ...store.counts() });
+  const books = consumerBooks(store, problems, logger);
   const summaries = new Subject<BatchSummary>();
-  const changed = new Subject<void>();
   const stop = new Subject<void>();
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   ended.catch((error: unknown) => logger.error({ err: error }, 'the consumer has stopped: its event log was lost'));
 
-  summaries.subscribe({
-    next: ({ deliveries, applied, duplicates, malformed }) => {
-      tally.deliveries += deliveries;
-      tally.applied += applied;
-      tally.duplicates += duplicates;
-      tally.malformed += malformed;
-      problems.delete('commit');
-      if (malformed > 0) logger.warn({ malformed }, 'malformed events were put aside in the table dead_letters');
-      changed.next();
-    },
-    error: (error) => changed.error(error),
-    complete: () => changed.complete(),
-  });
-
-  const flushing = flusher.files$.subscribe(({ path, rows }) => {
-    tally.parquetFiles++;
-    tally.parquetRows += rows;
-    problems.delete('parquet');
-    logger.debug({ path, rows }, 'Parquet file written');
-    changed.next();
-  });
-
-  const keeping = retention.passes$.subscribe(() => {
-    problems.delete('retention');
-    const { upkeep, forgotten } = store.counts();
-    logger.debug({ upkeep, forgotten }, 'old data merged and removed');
-    changed.next();
-  });
-
+  summaries.subscribe(books.summary);
   const reduced = lastValueFrom(summaries, { defaultValue: undefined }).then(() => undefined, reject);
   // The deliveries stay subscribed while the last of them are committed, so that their acknowledgements arrive.
   const deliveries = new Subject<Delivery>();
+  const flushing = flusher.files$.subscribe(books.file);
+  const keeping = retention.passes$.subscribe(books.pass);
   const reducing = stages(deliveries.pipe(takeUntil(stop))).subscribe(summaries);
   const delivering = log
     .deliveries({ durable, maxInFlight, applied: (eventIds) => store.applied(eventIds) })
     .subscribe(deliveries);
 
-  const closeAll = async () => {
+  async function closeAll(): Promise<void> {
     stop.next();
     keeping.unsubscribe();
-    const drained = reduced
-      .then(() => flusher.flush())
-      .then(() => retention.idle())
-      .then(() => true);
-    if (!(await firstValueFrom(race(drained, timer(DRAIN_MS, scheduler))))) {
-      logger.warn('closing before everything was written; the next start will continue');
-    }
-    reducing.unsubscribe();
-    delivering.unsubscribe();
-    flushing.unsubscribe();
+    await written(reduced, options);
+    for (const subscription of [reducing, delivering, flushing]) subscription.unsubscribe();
     summaries.complete();
     await database.close();
     resolve();
-  };
-
-  let closing: Promise<void> | undefined;
+  }
 
   return {
     summaries: summaries.asObservable(),
     database,
-    counts,
+    counts: books.counts,
     problems: () => [...problems.values()],
     ended,
-    async reached(condition) {
-      await firstValueFrom(
-        changed.pipe(
-          startWith(undefined),
-          filter(() => condition(counts())),
-        ),
-      );
-    },
-    close: () => {
-      closing ??= closeAll();
-      return closing;
-    },
+    reached: books.reached,
+    close: once(closeAll),
   };
+}
+
+/** Waits until what has been taken is committed and in Parquet files, as far as there is time for it. */
+async function written(reduced: Promise<void>, { store, logger, scheduler }: ConsumeOptions): Promise<void> {
+  const { flusher, retention } = store;
+  const drained = reduced
+    .then(() => flusher.flush())
+    .then(() => retention.idle())
+    .then(() => true);
+  if (await firstValueFrom(race(drained, timer(DRAIN_MS, scheduler)))) return;
+  logger.warn('closing before everything was written; the next start will continue');
 }

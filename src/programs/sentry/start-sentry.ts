@@ -1,0 +1,141 @@
+import { type Observable, of, Subject } from 'rxjs';
+import { networkClock } from '../../consensus/clock.ts';
+import { createFinalityView } from '../../consensus/finality.ts';
+import type { Network } from '../../consensus/network.ts';
+import type { OptOut } from '../../consensus/opt-out.ts';
+import type { Logger } from '../../io/logging/logger.ts';
+import { useNativeEnrCrypto } from '../../io/network/discv5/enr-crypto.ts';
+import { loadIdentity } from '../../io/network/own/identity.ts';
+import type { SqliteDatabase } from '../../io/storage/sqlite/sqlite.ts';
+import type { EventLog } from '../../streams/ports/event-log.ts';
+import type { Happening, SentryStages, SentryStats } from '../../streams/sentry.ts';
+import { createVisitTally } from '../../streams/visit-tally.ts';
+import type { Restarts } from '../keep-running.ts';
+import { once, type Part, partOf } from '../part.ts';
+import { program } from '../program.ts';
+import { startCrawlPart } from './crawl-part.ts';
+import { startDiscoveryPart } from './discovery-part.ts';
+import { startHostPart } from './host-part.ts';
+import { loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
+import { defaultDwellMs } from './limits.ts';
+import type { StageDepths } from './pipeline.ts';
+import { sentryMetrics } from './sentry-metrics.ts';
+
+export interface SentryProgramOptions {
+  readonly network: Network;
+  readonly dataDir: string;
+  /** `sentry.sqlite`, where known peers are kept. Stays open: its owner closes it. */
+  readonly database: SqliteDatabase;
+  /** Where events go; durable before anything else happens to them. */
+  readonly log: Pick<EventLog, 'append'>;
+  /** Whether the log has room; while it has not, the crawl pauses. Always, if not given. */
+  readonly isOpen$?: Observable<boolean>;
+  readonly crawlerId: string;
+  readonly crawlerLocation: string;
+  /** Where discv5 and libp2p listen. */
+  readonly listenIp: string;
+  /** An IPv6 address to listen on besides. */
+  readonly listenIp6?: string | undefined;
+  /** UDP and TCP port; 0 picks free ones. */
+  readonly port: number;
+  readonly agent: string;
+  /** Who asked to be left alone. */
+  readonly optOut: OptOut;
+  /** How long subscriptions are watched at most; a third of a slot if not given. */
+  readonly dwellMs?: number | undefined;
+  readonly logger: Logger;
+  /** Stages to use in place of the usual ones. */
+  readonly experiment?: (usual: SentryStages) => SentryStages;
+}
+
+export interface SentryProgram extends Part {
+  /** Hot: the pipeline runs until `stop`. */
+  readonly happenings$: Observable<Happening>;
+  readonly depths: StageDepths;
+  readonly peerId: string;
+  /** Our record as it is now: it follows the forks. */
+  readonly enr: string;
+  readonly addresses: readonly string[];
+  stats(): SentryStats;
+  /** What is started again when it fails. */
+  readonly parts: readonly Restarts[];
+  /** Parts that have failed and are started again; empty when all is well. */
+  problems(): string[];
+  /** Ends the crawl, hangs up, and writes what is known about the peers to disk. */
+  stop(): Promise<void>;
+}
+
+/** Builds the crawler from its parts, starts them, and starts those again that fail, each by itself. */
+export async function startSentry(options: SentryProgramOptions): Promise<SentryProgram> {
+  useNativeEnrCrypto();
+  const happenings = new Subject<Happening>();
+  await using stack = new AsyncDisposableStack();
+  const { parts, vitals, failed$ } = await (await sentryParts(options, happenings)).start(stack);
+  const started = stack.move();
+  const { host, discovery, crawl } = parts;
+  const { peerId, addresses } = host.last;
+  const kept = [host, discovery.kept, crawl];
+  const problems = () => kept.map((part) => part.problem()).filter((problem) => problem !== null);
+  const stats = () => crawl.last.stats();
+  return {
+    ...partOf('the sentry', {
+      failed$,
+      checks: [{ name: 'parts of the sentry', reason: async () => problems().join('; ') || null }],
+      metrics: [...vitals.metrics(), ...sentryMetrics({ stats, depths: () => crawl.last.depths })],
+    }),
+    happenings$: happenings.asObservable(),
+    get depths() {
+      return crawl.last.depths;
+    },
+    peerId,
+    get enr() {
+      return discovery.enr();
+    },
+    addresses,
+    stats,
+    parts: kept,
+    problems,
+    stop: once(async () => {
+      await started.disposeAsync();
+      happenings.complete();
+    }),
+  };
+}
+
+async function sentryParts(options: SentryProgramOptions, happenings: Subject<Happening>) {
+  const { network, dataDir, database, logger, listenIp, listenIp6, port, optOut, agent } = options;
+  const clock = networkClock(network);
+  const finality = createFinalityView(network, clock);
+  const privateKey = await loadIdentity(dataDir);
+  const { restored, store } = await loadKnownPeers(database, network, optOut);
+  const ips = [listenIp, listenIp6].filter((ip) => ip !== undefined);
+  return program()
+    .with('host', () => startHostPart({ privateKey, ips, port, agent, finality, logger }))
+    .with('discovery', ({ host }) => {
+      const { addresses } = host.last;
+      return startDiscoveryPart({ network, clock, privateKey, listenIp, listenIp6, port, addresses, optOut, logger });
+    })
+    .with('crawl', ({ host, discovery }) =>
+      startCrawlPart({
+        ...options,
+        clock,
+        finality,
+        host,
+        discovery: discovery.discovery,
+        hasRoom$: options.isOpen$ ?? of(true),
+        peerId: host.last.peerId,
+        tally: createVisitTally(),
+        dwellMs: options.dwellMs ?? defaultDwellMs(network),
+        restored,
+        store,
+        experiment: options.experiment,
+        onHappening(happening) {
+          if (happening.type === 'epoch') discovery.advanceTo(happening.epoch);
+          happenings.next(happening);
+        },
+      }),
+    )
+    .with('saving', async ({ crawl }) =>
+      startSaving({ store, registry: () => crawl.current?.registry ?? null, onFailure: notSaved(logger) }),
+    );
+}
