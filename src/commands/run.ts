@@ -1,13 +1,10 @@
 import { type RunSettings, runProgram } from '../programs/run-program.ts';
+import { endCrawl } from './end-crawl.ts';
 import type { Options } from './options.ts';
 import { runSettings } from './settings.ts';
 import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
-import { within } from './within.ts';
-
-/** Connections that do not end must not keep the events of the others from being handed over. */
-const CRAWL_STOP_MS = 3_000;
 
 /** `run`: crawl, store and serve in one process. */
 export function run(options: Options): Promise<number> {
@@ -26,8 +23,7 @@ async function start(settings: RunSettings, { screen, stack }: Session): Promise
     failed$,
     async finish() {
       watching.unsubscribe();
-      await within(CRAWL_STOP_MS, sentry.stop());
-      const left = await events.drain();
+      const left = await endCrawl(sentry, events);
       // With something left there was little time, and it is better used to say so.
       if (left === null) await storing.located();
       const summary = renderSummary(await takeSnapshot(watched), await storing.summary(), network.truth);

@@ -1,13 +1,10 @@
 import { type SentrySettings, sentryProgram } from '../programs/sentry-program.ts';
+import { endCrawl } from './end-crawl.ts';
 import type { Options } from './options.ts';
 import { sentrySettings } from './settings.ts';
 import { renderSummary } from './summary.ts';
 import { type Running, type Session, untilStopped } from './until-stopped.ts';
 import { takeSnapshot, type Watched, watch } from './watch.ts';
-import { within } from './within.ts';
-
-/** Connections that do not end must not keep the events of the others from being handed over. */
-const CRAWL_STOP_MS = 3_000;
 
 /** `sentry`: crawl and publish to NATS JetStream. */
 export function sentry(options: Options): Promise<number> {
@@ -25,8 +22,7 @@ async function start(settings: SentrySettings, { screen, stack }: Session): Prom
     failed$,
     async finish() {
       watching.unsubscribe();
-      await within(CRAWL_STOP_MS, sentry.stop());
-      const left = await events.drain();
+      const left = await endCrawl(sentry, events);
       const summary = renderSummary(await takeSnapshot(watched), null, network.truth);
       return left === null ? summary : `${summary}\n${left}.`;
     },

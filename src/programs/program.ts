@@ -48,8 +48,7 @@ export interface StartedProgram<P extends Parts> {
 type Step = readonly [name: string, start: StartPart<Parts, Part>];
 
 /** A program of no parts. */
-// biome-ignore lint/complexity/noBannedTypes: the record without any key is what the first part finds.
-export function program(): Program<{}> {
+export function program(): Program<Record<never, Part>> {
   return programOf([]);
 }
 
