@@ -4,6 +4,7 @@ import { createRegistry, type Registry, type RegistryCounts } from '../actors/re
 import type { CrowdLimits } from '../consensus/address-policy.ts';
 import { failure } from '../consensus/failure.ts';
 import { coversPeer } from '../consensus/opt-out.ts';
+import type { Coverage } from './crawl/coverage.ts';
 import { type CrawlLimits, type CrawlOptions, type CrawlPorts, type CrawlStats, crawl } from './crawl.ts';
 import type { DiscoveryStage } from './discovery.ts';
 import { dueVisits, type Send } from './due-visits.ts';
@@ -12,7 +13,6 @@ import { pull } from './flow/pull.ts';
 import { createSlots } from './flow/slots.ts';
 import { through } from './flow/through.ts';
 import { whileOpen } from './flow/while-open.ts';
-import type { Coverage } from './frontier.ts';
 import { inboundVisits } from './inbound-visits.ts';
 import type { LogEntry } from './ports/event-log.ts';
 import { type Dialer, GOODBYE } from './ports/peer-link.ts';
