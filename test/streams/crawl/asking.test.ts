@@ -45,10 +45,7 @@ function run({ hot, scheduler, expectObservable, flush }: Marbles, gate: string,
     ['a', 'b', 'c'].map((enr) => ({ nodeId: enr, enr })),
     0,
   );
-  expectObservable(
-    cold('x').pipe(() => asking$),
-    end,
-  ).toBe('');
+  expectObservable(asking$, end).toBe('');
   flush();
   return course;
 }
