@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createReadMarks } from '../../src/streams/read-marks.ts';
+import { createReadMarks } from '../../../src/streams/publishing/read-marks.ts';
 
 describe('read marks', () => {
   it('say up to which position everything before a sequence reaches, once', () => {

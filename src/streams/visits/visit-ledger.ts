@@ -1,6 +1,6 @@
-import type { Slots } from './flow/slots.ts';
-import type { PeerLink } from './ports/peer-link.ts';
-import type { VisitKey } from './visit.ts';
+import type { Slots } from '../flow/slots.ts';
+import type { PeerLink } from '../ports/peer-link.ts';
+import type { VisitKey } from '../visit.ts';
 
 /**
  * Which visits are in flight and which slot each holds. A slot is given back exactly once, whether the visit ends by

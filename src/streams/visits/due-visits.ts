@@ -1,12 +1,10 @@
-import { addressesToDial, type PeerEffect, type PeerMessage } from '../actors/peer.ts';
-import type { Registry } from '../actors/registry.ts';
-import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../consensus/address-policy.ts';
-import type { Slots } from './flow/slots.ts';
-import type { DueVisit } from './visit.ts';
+import { addressesToDial } from '../../actors/peer.ts';
+import type { Registry } from '../../actors/registry.ts';
+import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../../consensus/address-policy.ts';
+import type { Slots } from '../flow/slots.ts';
+import type { DueVisit } from '../visit.ts';
+import type { Send } from './peers.ts';
 import type { VisitLedger } from './visit-ledger.ts';
-
-/** Delivers a message to a peer; gives the effects that it has. */
-export type Send = (peerId: string, message: PeerMessage) => readonly PeerEffect[];
 
 export interface DueVisitsOptions {
   readonly registry: Pick<Registry, 'takeDue'>;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createTellers, SILENT_IN_A_ROW } from '../../src/streams/tellers.ts';
+import { createTellers, SILENT_IN_A_ROW } from '../../../src/streams/crawl/tellers.ts';
 
 function telling(teller: string, answers: readonly boolean[]) {
   const tellers = createTellers();

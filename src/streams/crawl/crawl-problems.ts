@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
-import { type Failure, failure as failureOf } from '../consensus/failure.ts';
-import { decodeNodeRecord, type NodeRecord } from '../consensus/node-record.ts';
+import { type Failure, failure as failureOf } from '../../consensus/failure.ts';
+import { decodeNodeRecord, type NodeRecord } from '../../consensus/node-record.ts';
 
 /** Something wrong with a node's record or with what it told of others. */
 export interface CrawlProblem {

@@ -1,11 +1,12 @@
-import type { Registry } from '../actors/registry.ts';
-import type { NetworkClock } from '../consensus/clock.ts';
-import type { Send } from './due-visits.ts';
-import type { Slots } from './flow/slots.ts';
-import { GOODBYE, type PeerLink } from './ports/peer-link.ts';
-import type { ConnectedVisit } from './visit.ts';
+import { filter, map, type Observable, type SchedulerLike, switchMap } from 'rxjs';
+import type { Registry } from '../../actors/registry.ts';
+import type { NetworkClock } from '../../consensus/clock.ts';
+import type { Slots } from '../flow/slots.ts';
+import { GOODBYE, type PeerLink } from '../ports/peer-link.ts';
+import { type ConnectedVisit, type VisitOutcome, visitSucceeded } from '../visit.ts';
+import type { VisitTally } from '../visit-tally.ts';
+import type { Send } from './peers.ts';
 import type { VisitLedger } from './visit-ledger.ts';
-import type { VisitTally } from './visit-tally.ts';
 
 export interface InboundVisitsOptions {
   readonly registry: Pick<Registry, 'get'>;
@@ -55,4 +56,25 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
       return { peerId, lease, enr: registry.get(peerId)?.enr ?? null, link };
     },
   };
+}
+
+export interface AdoptedOptions {
+  readonly inbound: InboundVisits;
+  /** Who comes while it is shut is turned away, not left waiting. */
+  readonly isOpen$: Observable<boolean>;
+  readonly scheduler: Pick<SchedulerLike, 'now'>;
+}
+
+/** The visits that connections from peers begin. */
+export function adopted(
+  inbound$: Observable<PeerLink>,
+  { inbound, isOpen$, scheduler }: AdoptedOptions,
+): Observable<VisitOutcome<ConnectedVisit>> {
+  return isOpen$.pipe(
+    switchMap((isOpen) =>
+      inbound$.pipe(map((link) => (isOpen ? inbound.adopt(link, scheduler.now()) : inbound.turnAway(link)))),
+    ),
+    filter((visit) => visit !== null),
+    map(visitSucceeded<ConnectedVisit>),
+  );
 }

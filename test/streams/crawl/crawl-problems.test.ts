@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { failure } from '../../src/consensus/failure.ts';
-import { type CrawlProblem, createCrawlProblems } from '../../src/streams/crawl-problems.ts';
+import { failure } from '../../../src/consensus/failure.ts';
+import { type CrawlProblem, createCrawlProblems } from '../../../src/streams/crawl/crawl-problems.ts';
 
 const CROWDED = failure('resolve', 'resource_limited');
 

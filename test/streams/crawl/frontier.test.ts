@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { failed, success } from '../../src/consensus/failure.ts';
-import type { DiscoveryTarget } from '../../src/streams/discovery.ts';
-import { type Coverage, createFrontier } from '../../src/streams/frontier.ts';
-import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from './support/network.ts';
+import { failed, success } from '../../../src/consensus/failure.ts';
+import type { Coverage } from '../../../src/streams/crawl/coverage.ts';
+import { createFrontier } from '../../../src/streams/crawl/frontier.ts';
+import type { DiscoveryTarget } from '../../../src/streams/discovery.ts';
+import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../support/network.ts';
 
 const isOurs = ({ eth2 }: ReturnType<typeof nodeRecord>) => eth2?.forkDigest === DIGEST;
 const seed = (name: string): DiscoveryTarget => ({ nodeId: `node-${name}`, enr: `enr:${name}` });
