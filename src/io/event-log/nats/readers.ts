@@ -45,10 +45,13 @@ export function readersBook(own: readonly string[]): ReadersBook {
 
   return {
     async learn(list, nowMs) {
+      // All of it first: from a list that breaks off nobody learns who is gone.
+      const infos: ConsumerInfo[] = [];
+      for await (const info of list) infos.push(info);
       let floor = Number.POSITIVE_INFINITY;
       let ownSeen = 0;
       const saying: string[] = [];
-      for await (const info of list) {
+      for (const info of infos) {
         const { config } = info;
         const name = config.durable_name;
         if (name !== undefined && isOther(name, config)) {

@@ -81,6 +81,17 @@ describe('a durable of another consumer', () => {
   });
 });
 
+it('knows what it knew when a list breaks off', async () => {
+  const other = durable('other', { delivered: 4 });
+  await book.learn([durable('own', { delivered: 9 }), other], 1);
+  async function* brokenList() {
+    yield other;
+    throw new Error('no answer');
+  }
+  await expect(book.learn(brokenList(), 2)).rejects.toThrow('no answer');
+  expect(book.othersAtLast()).toEqual(['other']);
+});
+
 it('knows whose consumers say what they have applied', async () => {
   const description = 'Consumes valtrack events, says what it has applied (mark)';
   const list = [
