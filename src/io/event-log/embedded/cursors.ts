@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import { inTurn } from '../../in-turn.ts';
+import { inTurn } from '../../../streams/flow/in-turn.ts';
 import type { Logger } from '../../logging/logger.ts';
 import type { SqliteDatabase } from '../../storage/sqlite/sqlite.ts';
 import { type CursorBook, type CursorMove, cursorBook } from './cursor-book.ts';

@@ -1,7 +1,7 @@
 import type { JetStreamClient } from 'nats';
+import { inTurn } from '../../../streams/flow/in-turn.ts';
 import type { LogEntry } from '../../../streams/ports/event-log.ts';
 import { type PublishOptions, StreamChangedError } from '../../../streams/ports/spool.ts';
-import { inTurn } from '../../in-turn.ts';
 import type { NatsLink } from './connection.ts';
 import { asEventLogError, isNoResponders } from './errors.ts';
 import { publishAll } from './publish.ts';

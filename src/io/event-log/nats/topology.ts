@@ -1,7 +1,7 @@
 import type { JetStreamManager } from 'nats';
 import { STREAM_NAME } from '../../../consensus/events.ts';
+import { inTurn } from '../../../streams/flow/in-turn.ts';
 import type { StreamState } from '../../../streams/ports/spool.ts';
-import { inTurn } from '../../in-turn.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { markOf } from './durable-note.ts';
 import { ackWaitMsOf, natsDurables, type Reading } from './durables.ts';

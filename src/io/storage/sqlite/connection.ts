@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import sqlite3 from 'sqlite3';
-import { inTurn } from '../../in-turn.ts';
+import { inTurn } from '../../../streams/flow/in-turn.ts';
 import { DatabaseError } from './database-error.ts';
 
 /** No bigint: the driver would write NULL for it. */

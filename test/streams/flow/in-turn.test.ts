@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { inTurn, type Turns } from '../../src/io/in-turn.ts';
+import { inTurn, type Turns } from '../../../src/streams/flow/in-turn.ts';
 
 let turns: Turns;
 let happened: string[];
