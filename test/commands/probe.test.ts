@@ -122,7 +122,8 @@ describe('valtrack probe', () => {
   });
 
   it('tells the peer whom to ask', async () => {
-    const peer = await barePeer({ topics: [] });
+    // Of somebody who says nothing of subnets a probe waits to hear more.
+    const peer = await barePeer({ topics: [`/eth2/${devnet.network.fork_digest}/beacon_attestation_3/ssz_snappy`] });
     const agents: (string | undefined)[] = [];
     peer.libp2p.addEventListener('peer:identify', ({ detail }) => agents.push(detail.agentVersion));
     await probed(`${peer.address}/p2p/${peer.peerId}`, '--contact', 'https://example.org/crawler');
