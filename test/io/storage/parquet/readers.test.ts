@@ -6,6 +6,7 @@ import { rowsOf } from '../../../../src/io/storage/parquet/rows.ts';
 import { TABLES, type Table } from '../../../../src/io/storage/parquet/tables.ts';
 import { duckdb, duckdbTypes } from '../../../support/duckdb.ts';
 import { observation } from '../../../support/events.ts';
+import { GO_COLUMNS } from '../../../support/storage/go-columns.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 
 /** What readers that share no code with the writer make of its files. */
@@ -52,46 +53,6 @@ async function written(table: Table): Promise<object[]> {
   for await (const row of rows(table)) all.push(row);
   return all;
 }
-
-/** Columns and types that the Go program's readers know, and where ours begin. */
-const GO_COLUMNS: Readonly<Record<Table, Readonly<Record<string, string>>>> = {
-  discovery_events: {
-    enr: 'VARCHAR',
-    id: 'VARCHAR',
-    ip: 'VARCHAR',
-    port: 'INTEGER',
-    crawler_id: 'VARCHAR',
-    crawler_location: 'VARCHAR',
-    timestamp: 'BIGINT',
-  },
-  metadata_events: {
-    enr: 'VARCHAR',
-    id: 'VARCHAR',
-    multiaddr: 'VARCHAR',
-    epoch: 'INTEGER',
-    metadata: 'STRUCT(seq_number BIGINT, attnets VARCHAR, syncnets VARCHAR)',
-    subscribed_subnets: 'BIGINT[]',
-    client_version: 'VARCHAR',
-    crawler_id: 'VARCHAR',
-    crawler_location: 'VARCHAR',
-    timestamp: 'BIGINT',
-  },
-  validator_metadata_events: {
-    enr: 'VARCHAR',
-    id: 'VARCHAR',
-    multiaddr: 'VARCHAR',
-    epoch: 'INTEGER',
-    seq_number: 'BIGINT',
-    attnets: 'VARCHAR',
-    syncnets: 'VARCHAR',
-    long_lived_subnets: 'BIGINT[]',
-    subscribed_subnets: 'BIGINT[]',
-    client_version: 'VARCHAR',
-    crawler_id: 'VARCHAR',
-    crawler_location: 'VARCHAR',
-    timestamp: 'BIGINT',
-  },
-};
 
 const LISTS = ['subscribed_subnets', 'long_lived_subnets', 'subscribed_syncnets', 'current_subnets', 'missing'];
 
