@@ -2,13 +2,19 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Files that change or measure the process they run in; all others share a few, which have loaded their modules once. */
+const CORES = availableParallelism();
+
+/** Files that have a process each, and start first, with little beside them. */
 const ALONE = [
+  // Watch in real time what many nodes do in each epoch.
+  'test/e2e/faults.test.ts',
+  'test/e2e/rollover.test.ts',
+  'test/e2e/same-seed.test.ts',
+  'test/e2e/terminal.test.ts',
+  // Counts what its process holds.
+  'test/io/network/libp2p/host.test.ts',
   // Puts another module in the place of one that others use.
   'test/actors/registry-queue.test.ts',
-  // Watch their own heap, handles and listeners.
-  'test/e2e/faults.test.ts',
-  'test/io/network/libp2p/host.test.ts',
 ];
 
 export default defineConfig({
@@ -18,17 +24,22 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Half of the time a test waits for other processes, for sockets and for slots.
-    maxWorkers: 2 * availableParallelism(),
     projects: [
-      { extends: true, test: { name: 'alone', include: ALONE } },
+      {
+        extends: true,
+        test: { name: 'alone', include: ALONE, maxWorkers: CORES + 1, sequence: { groupOrder: 0 } },
+      },
       {
         extends: true,
         test: {
           name: 'together',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...ALONE],
+          // A process that has loaded the modules for one file has them for the next.
           isolate: false,
+          // Most of the time a test waits: for other processes, for sockets, for a slot to begin.
+          maxWorkers: 2 * CORES,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -7,8 +7,8 @@ import { openTracker } from '../../../src/io/storage/tracker/database.ts';
 import { startConsumer } from '../../../src/programs/consumer/consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { duckdb, duckdbTypes } from '../../support/duckdb.ts';
+import { GO_COLUMNS } from '../../support/go-columns.ts';
 import { memoryLog } from '../../support/memory-log.ts';
-import { GO_COLUMNS } from '../../support/storage/go-columns.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 /** Real observations from May 2024, published by the authors of the Go program. */

@@ -8,7 +8,7 @@ import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
 import { startSentry } from '../../../src/programs/sentry/sentry.ts';
 import { enrWith } from '../../consensus/support/raw-enr.ts';
 import { quietNetwork } from '../../e2e/support/quiet-network.ts';
-import { sentryDatabaseForEachTest } from '../../support/storage/sentry-database.ts';
+import { sentryDatabaseForEachTest } from '../../support/sentry-database.ts';
 
 const PEER = '16Uiu2HAmHQbC4bRTKZ1ERziAgL9hnjPVYJjJgR7SK39tqzMwQ4TD';
 const OTHER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';

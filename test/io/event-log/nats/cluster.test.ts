@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { publishSpool } from '../../../support/event-log/spool-publishing.ts';
 import { startCluster, type TestNatsCluster } from '../../../support/nats-cluster.ts';
+import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { collect, entries, idsOf } from '../contract.ts';
 

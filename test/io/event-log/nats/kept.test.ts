@@ -4,8 +4,8 @@ import { connect, nanos, RetentionPolicy } from 'nats';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { publishSpool } from '../../../support/event-log/spool-publishing.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
+import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { collect, entries, idsOf, WAIT } from '../contract.ts';
 

@@ -6,7 +6,7 @@ import { rowsOf } from '../../../../src/io/storage/parquet/rows.ts';
 import { TABLES, type Table } from '../../../../src/io/storage/parquet/tables.ts';
 import { duckdb, duckdbTypes } from '../../../support/duckdb.ts';
 import { observation } from '../../../support/events.ts';
-import { GO_COLUMNS } from '../../../support/storage/go-columns.ts';
+import { GO_COLUMNS } from '../../../support/go-columns.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 
 /** What readers that share no code with the writer make of its files. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { newPeer, type PeerPhase, type PeerState } from '../../../../src/actors/peer.ts';
 import { CAUSES, failure, STAGES } from '../../../../src/consensus/failure.ts';
 import { sqlitePeerStore } from '../../../../src/io/storage/sentry/peer-store.ts';
-import { sentryDatabaseForEachTest } from '../../../support/storage/sentry-database.ts';
+import { sentryDatabaseForEachTest } from '../../../support/sentry-database.ts';
 
 const sentry = sentryDatabaseForEachTest();
 

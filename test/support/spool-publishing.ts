@@ -1,10 +1,10 @@
 import { asyncScheduler } from 'rxjs';
-import { embeddedEventLog } from '../../../src/io/event-log/embedded/log.ts';
-import { streamMemory } from '../../../src/io/event-log/embedded/stream-memory.ts';
-import type { NatsEventLog } from '../../../src/io/event-log/nats/log.ts';
-import type { Logger } from '../../../src/io/logging/logger.ts';
-import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
-import { publishing } from '../../../src/streams/publishing.ts';
+import { embeddedEventLog } from '../../src/io/event-log/embedded/log.ts';
+import { streamMemory } from '../../src/io/event-log/embedded/stream-memory.ts';
+import type { NatsEventLog } from '../../src/io/event-log/nats/log.ts';
+import type { Logger } from '../../src/io/logging/logger.ts';
+import { openSentryDatabase } from '../../src/io/storage/sentry/sentry-database.ts';
+import { publishing } from '../../src/streams/publishing.ts';
 
 export interface SpoolPublishingOptions {
   /** Where `sentry.sqlite` is, or will be. */

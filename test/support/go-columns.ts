@@ -1,4 +1,4 @@
-import type { Table } from '../../../src/io/storage/parquet/tables.ts';
+import type { Table } from '../../src/io/storage/parquet/tables.ts';
 
 /** Columns of the Parquet tables that the Go program's readers know, in their order, with their types for DuckDB. */
 export const GO_COLUMNS: Readonly<Record<Table, Readonly<Record<string, string>>>> = {
