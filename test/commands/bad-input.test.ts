@@ -5,10 +5,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { quietNetwork } from '../e2e/support/quiet-network.ts';
-import { valtrack, valtrackDone } from '../e2e/support/valtrack.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { inProcess } from './support/in-process.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let network: string;

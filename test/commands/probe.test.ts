@@ -3,10 +3,10 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProbeReport } from '../../src/commands/probe-report.ts';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
-import { valtrackDone } from '../e2e/support/valtrack.ts';
-import { barePeer } from '../io/network/support/bare-peer.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { valtrackDone } from '../support/e2e/valtrack.ts';
+import { barePeer } from '../support/network/bare-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { inProcess } from './support/in-process.ts';
 
 const PEER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
 

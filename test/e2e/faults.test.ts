@@ -6,9 +6,9 @@ import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../../src/devnet/faults.ts';
 import { REACHES } from '../../src/devnet/kinds.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
+import { type CrawledDevnet, crawlDevnet } from '../support/e2e/crawled-devnet.ts';
+import { epochStartMs, isNamed, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { type CrawledDevnet, crawlDevnet } from './support/crawled-devnet.ts';
-import { epochStartMs, isNamed, type NodeWatch, watchNodes } from './support/watch-nodes.ts';
 
 /** A crawl of a devnet with every client, every way of being reached and every fault. `bench/devnet-faults.ts` is larger. */
 

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
-import { inProcess } from '../commands/support/in-process.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { fetchValidators } from '../support/e2e/stored.ts';
+import { type Valtrack, valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { wireObservation } from '../support/events.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { fetchValidators } from './support/stored.ts';
-import { type Valtrack, valtrack, valtrackDone } from './support/valtrack.ts';
 
 /** Where peers are, from the command line to the API. */
 

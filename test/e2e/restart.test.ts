@@ -5,9 +5,9 @@ import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
 import { openTracker } from '../../src/io/storage/tracker/database.ts';
 import { duckdb } from '../support/duckdb.ts';
+import { figuresFromParquet, figuresOf, rowCounts, type Validator } from '../support/e2e/stored.ts';
+import { valtrack } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { figuresFromParquet, figuresOf, rowCounts, type Validator } from './support/stored.ts';
-import { valtrack } from './support/valtrack.ts';
 
 /** A crawler that is killed in the middle of its work, several times. */
 

@@ -6,10 +6,10 @@ import { connect as natsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { type Valtrack, valtrack } from '../support/e2e/valtrack.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { type Valtrack, valtrack } from './support/valtrack.ts';
 
 /** The end, however it comes: in time, with the right exit code, and saying what is left. */
 

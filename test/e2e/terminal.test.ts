@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CLI } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { CLI } from './support/valtrack.ts';
 
 /** What somebody at a terminal sees, through a pseudo-terminal that `script` makes. */
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { failed, success } from '../../src/consensus/failure.ts';
 import type { DiscoveryTarget } from '../../src/streams/discovery.ts';
 import { type Coverage, createFrontier } from '../../src/streams/frontier.ts';
-import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from './support/network.ts';
+import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../support/streams/network.ts';
 
 const isOurs = ({ eth2 }: ReturnType<typeof nodeRecord>) => eth2?.forkDigest === DIGEST;
 const seed = (name: string): DiscoveryTarget => ({ nodeId: `node-${name}`, enr: `enr:${name}` });

@@ -8,8 +8,8 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
+import { NO_GEOLOCATION } from '../../support/http/geolocation.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NO_GEOLOCATION } from './support/geolocation.ts';
 
 const PRIVATE_COLUMNS = ['enr', 'multiaddr', 'ip', 'port', 'hostname', 'postal_code', 'long_lived_subnets'];
 const PEERS = 700;

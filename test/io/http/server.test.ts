@@ -9,8 +9,8 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
+import { NO_GEOLOCATION } from '../../support/http/geolocation.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NO_GEOLOCATION } from './support/geolocation.ts';
 
 const servers: HttpServer[] = [];
 

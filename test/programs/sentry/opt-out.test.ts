@@ -6,8 +6,8 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
 import { startSentry } from '../../../src/programs/sentry/sentry.ts';
-import { enrWith } from '../../consensus/support/raw-enr.ts';
-import { quietNetwork } from '../../e2e/support/quiet-network.ts';
+import { enrWith } from '../../support/consensus/raw-enr.ts';
+import { quietNetwork } from '../../support/e2e/quiet-network.ts';
 import { sentryDatabaseForEachTest } from '../../support/sentry-database.ts';
 
 const PEER = '16Uiu2HAmHQbC4bRTKZ1ERziAgL9hnjPVYJjJgR7SK39tqzMwQ4TD';

@@ -2,8 +2,8 @@ import { ENR } from '@chainsafe/enr';
 import { firstValueFrom, merge, NEVER, Subject, throwError, timeout } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../../src/io/logging/logger.ts';
-import { type CrawledDevnet, crawlDevnet } from '../../e2e/support/crawled-devnet.ts';
-import { type NodeWatch, watchNodes } from '../../e2e/support/watch-nodes.ts';
+import { type CrawledDevnet, crawlDevnet } from '../../support/e2e/crawled-devnet.ts';
+import { type NodeWatch, watchNodes } from '../../support/e2e/watch-nodes.ts';
 import { tcpServerOn, udpSocketOn } from '../../support/open-handles.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

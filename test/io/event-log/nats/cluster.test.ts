@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { collect, entries, idsOf } from '../../../support/event-log/contract.ts';
 import { startCluster, type TestNatsCluster } from '../../../support/nats-cluster.ts';
 import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf } from '../contract.ts';
 
 /** Three real servers that share the stream, and what happens when the one that leads it is killed. */
 

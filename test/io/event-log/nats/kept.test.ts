@@ -4,10 +4,10 @@ import { connect, nanos, RetentionPolicy } from 'nats';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { collect, entries, idsOf, WAIT } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
 import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf, WAIT } from '../contract.ts';
 
 /** What NATS has confirmed and nobody has read yet stays in the spool, as the sentry runs it. */
 
