@@ -18,7 +18,7 @@ let folder: Awaited<ReturnType<typeof tempDir>>;
 let devnet: ForkedDevnet;
 beforeAll(async () => {
   folder = await tempDir();
-  devnet = await forkDevnet({ nodes: NODES, seed: 11, slotMs: 50, dir: folder.path });
+  devnet = await forkDevnet({ nodes: NODES, seed: 11, slotMs: 100, dir: folder.path });
 });
 afterAll(async () => {
   await devnet.stop();
