@@ -26,11 +26,15 @@ interface Terminal {
   readonly closed: Promise<number>;
 }
 
+function kept(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
+}
+
 function terminal(columns: number, env: Record<string, string>, args: readonly string[]): Terminal {
   const command = `stty cols ${columns} rows 24; exec ${[process.execPath, CLI, ...args].join(' ')}`;
   const child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
     stdio: 'pipe',
-    env: { PATH: process.env['PATH'] ?? '', HOME: folder.path, TERM: 'xterm-256color', ...env },
+    env: { ...kept('PATH', 'NODE_COMPILE_CACHE'), HOME: folder.path, TERM: 'xterm-256color', ...env },
   });
   let seen = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
