@@ -6,11 +6,13 @@ const CORES = availableParallelism();
 
 /** Files that have a process each, and start first, with little beside them. */
 const ALONE = [
-  // Watch in real time what many nodes do in each epoch.
+  // Watch in real time what nodes do in each epoch, or servers that elect one of them: they wait more than they compute.
   'test/e2e/faults.test.ts',
   'test/e2e/rollover.test.ts',
   'test/e2e/same-seed.test.ts',
   'test/e2e/terminal.test.ts',
+  'test/io/event-log/nats/cluster.test.ts',
+  'test/programs/sentry/restarts.test.ts',
   // Counts what its process holds.
   'test/io/network/libp2p/host.test.ts',
   // Puts another module in the place of one that others use.
