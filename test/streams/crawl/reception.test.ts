@@ -5,7 +5,7 @@ import type { NodeRecord } from '../../../src/consensus/node-record.ts';
 import { NOBODY } from '../../../src/consensus/opt-out.ts';
 import { createFrontier } from '../../../src/streams/crawl/frontier.ts';
 import { createReception } from '../../../src/streams/crawl/reception.ts';
-import { CLOCK, DIGEST, NETWORK, nodeRecord, recordOf } from '../support/network.ts';
+import { CLOCK, DIGEST, NETWORK, nodeRecord, recordOf } from '../../support/streams/network.ts';
 
 const [TELLER = ''] = BOOTNODES.mainnet;
 

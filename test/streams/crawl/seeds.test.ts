@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../../src/consensus/bootnodes.ts';
 import { createSeeds } from '../../../src/streams/crawl/seeds.ts';
-import { recordOf } from '../support/network.ts';
+import { recordOf } from '../../support/streams/network.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = BOOTNODES.mainnet;
 const nobody = () => false;

@@ -4,8 +4,8 @@ import { failure } from '../../../src/consensus/failure.ts';
 import { parseOptOut } from '../../../src/consensus/opt-out.ts';
 import { type Observation, visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
 import { createLeftAlone } from '../../../src/streams/visits/left-alone.ts';
-import { recordOf } from '../support/network.ts';
-import { knownPeer } from '../support/pipeline.ts';
+import { recordOf } from '../../support/streams/network.ts';
+import { knownPeer } from '../../support/streams/pipeline.ts';
 
 const [ENR = ''] = BOOTNODES.mainnet;
 
