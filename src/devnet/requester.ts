@@ -1,0 +1,108 @@
+import type { Connection } from '@libp2p/interface';
+import { uint64 } from './bytes.ts';
+import { custodyGroupCountIn, readStatus, subnetsIn } from './chain.ts';
+import type { Asked, Pace, RequestEnd } from './clients/rules.ts';
+import type { ClientProfile } from './clients.ts';
+import { SLOTS_PER_EPOCH } from './duties.ts';
+import { GOODBYE } from './goodbye.ts';
+import { judge } from './judgement.ts';
+import { responseBytes, type Self, statusOf } from './methods.ts';
+import { askPeer, type OwnRequest, type OwnResult } from './own-request.ts';
+import type { Random } from './random.ts';
+import type { Method } from './reqresp.ts';
+import { blocksWanted } from './wanted-blocks.ts';
+
+const MIN_CUSTODY_GROUP_COUNT = 4n;
+const MAX_CUSTODY_GROUP_COUNT = 128n;
+
+export interface RequesterOptions {
+  readonly connection: Connection;
+  readonly profile: ClientProfile;
+  readonly pace: Pace;
+  readonly self: Self;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** Told how each request has ended. */
+  readonly onEnd: (asked: Asked, end: RequestEnd) => void;
+  /** The peer is not of our chain or does what the specification does not allow; `reason` is that of a Goodbye. */
+  readonly onIrrelevant: (reason: number) => void;
+  readonly onSubnets: (subnets: ReturnType<typeof subnetsIn>) => void;
+}
+
+/** What a node asks a peer. Nothing of it rejects. */
+export interface Requester {
+  askStatus(): Promise<void>;
+  askMetaData(): Promise<void>;
+  ping(): Promise<void>;
+  /** Judges a Status of the peer, and asks for the blocks that it tells of where the client would. */
+  weigh(status: Uint8Array): Promise<void>;
+}
+
+export function requesterOn(options: RequesterOptions): Requester {
+  const { connection, profile, pace, self, random, signal, onEnd, onIrrelevant, onSubnets } = options;
+  let asksForBlocks = false;
+
+  const ask = async (asked: Asked, request: OwnRequest): Promise<OwnResult> => {
+    let result = await askPeer(connection, request, signal);
+    for (let retry = 0; retry < pace.retriesOnReset && result.end.how === 'reset-in-negotiation'; retry++) {
+      result = await askPeer(connection, request, signal);
+    }
+    if (!signal.aborted) onEnd(asked, asSeen(result.end));
+    return result;
+  };
+  /** The end of a connection may have looked like that of a stream. */
+  const asSeen = (end: RequestEnd): RequestEnd =>
+    end.how === 'disconnected' && random() < pace.seesResetsAtEnd ? { how: 'reset' } : end;
+
+  const askForBlocks = async (method: Method, body: Uint8Array): Promise<RequestEnd> => {
+    if (asksForBlocks) return { how: 'answered' };
+    asksForBlocks = true;
+    try {
+      return (await ask('blocks', { methods: [method], body, answerBytes: null })).end;
+    } finally {
+      asksForBlocks = false;
+    }
+  };
+
+  const weigh = async (status: Uint8Array): Promise<void> => {
+    const judgement = judge(self.client, self.schedule, self.slot(), status);
+    if (!judgement.stays) return onIrrelevant(judgement.reason);
+    const { finalizedEpoch } = readStatus(status);
+    if (judgement.unless !== undefined) {
+      const range = [finalizedEpoch * BigInt(SLOTS_PER_EPOCH), 1n, 1n].map((value) =>
+        uint64(BigInt.asUintN(64, value)),
+      );
+      const { how } = await askForBlocks('beacon_blocks_by_range/2', Buffer.concat(range));
+      if (how !== 'answered' && how !== 'disconnected') onIrrelevant(GOODBYE.unableToVerifyNetwork);
+      return;
+    }
+    const wanted = pace.asksForBlocks ? blocksWanted(self, readStatus(status)) : null;
+    if (wanted !== null) await askForBlocks(wanted.method, wanted.body);
+  };
+
+  const statusVersion = profile.statusVersions[0];
+  return {
+    weigh,
+    askStatus: async () => {
+      const { body } = await ask('status', {
+        methods: profile.statusVersions.map((version): Method => `status/${version}`).slice(0, 1),
+        body: statusOf(self, statusVersion),
+        answerBytes: responseBytes,
+      });
+      if (body !== null) await weigh(body);
+    },
+    askMetaData: async () => {
+      const methods = profile.metaDataVersions.map((version): Method => `metadata/${version}`);
+      const { method, body } = await ask('metadata', { methods, body: new Uint8Array(), answerBytes: responseBytes });
+      if (body === null) return;
+      onSubnets(subnetsIn(body));
+      if (method !== 'metadata/3' || !profile.conduct.checksCustody) return;
+      const count = custodyGroupCountIn(body);
+      if (count < MIN_CUSTODY_GROUP_COUNT || count > MAX_CUSTODY_GROUP_COUNT) onIrrelevant(GOODBYE.fault);
+    },
+    ping: async () => {
+      const body = uint64(BigInt(self.metaDataSequence()));
+      await ask('ping', { methods: ['ping/1'], body, answerBytes: responseBytes });
+    },
+  };
+}
