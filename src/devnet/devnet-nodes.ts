@@ -1,4 +1,5 @@
 import { type AddressBlock, claimAddressBlock } from './addresses.ts';
+import type { ClientName } from './clients.ts';
 import type { DevnetClock } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -60,9 +61,17 @@ interface StartedHost {
 async function startOn(
   block: AddressBlock,
   truth: NodeTruth,
-  { schedule, firstEpoch }: DevnetPlan,
+  { schedule, firstEpoch, manners }: DevnetPlan,
 ): Promise<StartedHost> {
-  const endpoints = await endpointsOf(truth, truth.index, block);
+  const endpoints = await endpointsOf(truth, truth.index, block, manners === 'as-real' && hasQuic(truth));
   const record = createRecord(truth, presenceAt(truth, schedule, firstEpoch), endpoints);
   return { truth, record, host: await startHost({ truth, record, endpoints, block }) };
+}
+
+/** These listen on QUIC unless told otherwise, and dial it first; some operators tell them otherwise. */
+const QUIC_CLIENTS: readonly ClientName[] = ['Lighthouse', 'Grandine', 'Prysm', 'Teku'];
+const ONE_IN_WITHOUT_QUIC = 4;
+
+function hasQuic({ client, index, behaviour }: NodeTruth): boolean {
+  return behaviour === 'honest' && QUIC_CLIENTS.includes(client) && index % ONE_IN_WITHOUT_QUIC !== 0;
 }

@@ -16,6 +16,8 @@ export interface Guest {
   readonly hasLongLivedSubnets: boolean;
   /** The reason of the Goodbye that the node has said, 0 when it has left without one. */
   saidGoodbye: number | null;
+  /** The peer has opened a stream that is about to be served. */
+  onRequest(): void;
   onPing(): void;
   onStatus(body: Uint8Array): Promise<void>;
   onSubscribed(): void;
@@ -39,6 +41,7 @@ export function guestOn(options: GuestOptions): Guest {
   const greeted = new AsyncSubject<void>();
   const pinged = new AsyncSubject<void>();
   const activity = new Subscription();
+  const { promise: asked, resolve: onRequest } = Promise.withResolvers<void>();
   let named = { attestation: false, sync: false };
   let isSubscribed = false;
 
@@ -59,7 +62,8 @@ export function guestOn(options: GuestOptions): Guest {
 
   if (direction === 'inbound') attendance();
   else {
-    introduce(requester, pace, { random, isOver: () => signal.aborted || connection.status !== 'open' }).then(
+    const isOver = () => signal.aborted || connection.status !== 'open';
+    introduce(requester, pace, { asked, random, isOver }).then(
       () => !activity.closed && attendance(),
       () => undefined,
     );
@@ -72,6 +76,7 @@ export function guestOn(options: GuestOptions): Guest {
       return named.sync || (named.attestation && isSubscribed);
     },
     saidGoodbye: null,
+    onRequest,
     onPing: () => settle(pinged),
     onStatus: async (body) => {
       settle(greeted);
@@ -84,19 +89,22 @@ export function guestOn(options: GuestOptions): Guest {
   };
 }
 
-/** The first requests to a peer that has been dialled. */
+/**
+ * The first requests to a peer that has been dialled, at the latest with the answer to its own first stream: a client
+ * writes what is waiting when it writes at all.
+ */
 async function introduce(
   requester: Requester,
   { introduction: { asks, together }, introductionDelayMs }: Pace,
-  { random, isOver }: { readonly random: Random; readonly isOver: () => boolean },
+  { asked, random, isOver }: { readonly asked: Promise<void>; readonly random: Random; readonly isOver: () => boolean },
 ): Promise<void> {
   const methods = { status: requester.askStatus, metadata: requester.askMetaData, ping: requester.ping };
-  await delay(random() * introductionDelayMs);
+  await Promise.race([asked, delay(random() * introductionDelayMs)]);
   if (together) {
     await Promise.all(asks.map((name) => methods[name]()));
     return;
   }
-  for (const name of asks) if (!isOver()) await methods[name]();
+  for (const name of asks) if (isOver() || !(await methods[name]())) return;
 }
 
 /** Lighthouse pings whom it has dialled after 15 s (`peer_manager/config.rs`), the others make no difference. */

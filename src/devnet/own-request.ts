@@ -21,6 +21,8 @@ export interface OwnRequest {
 
 export interface OwnResult {
   readonly end: RequestEnd;
+  /** Whether the connection has ended together with the request. */
+  readonly wasLast: boolean;
   readonly method: Method | null;
   /** SSZ of an answer. */
   readonly body: Buffer | null;
@@ -47,10 +49,10 @@ export async function askPeer(connection: Connection, asked: OwnRequest, signal:
   try {
     return await converse(raw, asked, progress);
   } catch (error) {
-    if (!raw.hasFin() && !timeout.aborted) await delay(SETTLE_MS);
+    if (!timeout.aborted) await delay(SETTLE_MS);
     const end = timeout.aborted ? timedOut(progress) : endOf(error, raw, connection, progress);
     raw.stream.abort(error instanceof Error ? error : new Error(String(error)));
-    return { end, method: progress.method, body: null };
+    return { end, wasLast: connection.status !== 'open', method: progress.method, body: null };
   } finally {
     deadline.removeEventListener('abort', abort);
     raw.end();
@@ -74,23 +76,20 @@ async function converse(raw: RawStream, asked: OwnRequest, progress: Progress): 
   raw.end();
   const code = (await reader.take(1)).readUInt8(0);
   progress.answered = 1;
-  if (code !== RESULT.success) return { end: { how: 'refused', code }, method, body: null };
+  if (code !== RESULT.success) return { end: { how: 'refused', code }, wasLast: false, method, body: null };
   const body = asked.answerBytes === null ? null : await readPayload(reader, asked.answerBytes(method));
-  return { end: { how: 'answered' }, method, body };
+  return { end: { how: 'answered' }, wasLast: false, method, body };
 }
 
 function ended(end: RequestEnd): OwnResult {
-  return { end, method: null, body: null };
+  return { end, wasLast: end.how === 'disconnected', method: null, body: null };
 }
 
 function timedOut({ method }: Progress): RequestEnd {
   return { how: method === null ? 'negotiation-timeout' : 'timeout' };
 }
 
-/**
- * What a failure is in a client's eyes. A FIN counts as one even if the connection ends right after it: that is what the
- * muxers of the clients hand on first.
- */
+/** What a failure is in a client's eyes. A FIN counts as one even if the connection ends right after it. */
 function endOf(error: unknown, raw: RawStream, connection: Connection, { method, answered }: Progress): RequestEnd {
   const negotiated = method !== null;
   if (error instanceof MalformedPayload) return { how: 'malformed' };

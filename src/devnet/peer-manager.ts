@@ -52,6 +52,7 @@ export class PeerManager {
     const leaving = new WeakMap<Connection, Verdict>();
     return {
       admit: (asked, connection) => {
+        this.#guests.get(connection.id)?.onRequest();
         const verdict = this.#note(connection, { type: 'request', asked, connectionId: connection.id });
         leaving.set(connection, verdict);
         return verdict.refuse ?? null;

@@ -29,11 +29,11 @@ export interface RequesterOptions {
   readonly onSubnets: (subnets: ReturnType<typeof subnetsIn>) => void;
 }
 
-/** What a node asks a peer. Nothing of it rejects. */
+/** What a node asks a peer, and whether that has been answered. Nothing of it rejects. */
 export interface Requester {
-  askStatus(): Promise<void>;
-  askMetaData(): Promise<void>;
-  ping(): Promise<void>;
+  askStatus(): Promise<boolean>;
+  askMetaData(): Promise<boolean>;
+  ping(): Promise<boolean>;
   /** Judges a Status of the peer, and asks for the blocks that it tells of where the client would. */
   weigh(status: Uint8Array): Promise<void>;
 }
@@ -47,12 +47,16 @@ export function requesterOn(options: RequesterOptions): Requester {
     for (let retry = 0; retry < pace.retriesOnReset && result.end.how === 'reset-in-negotiation'; retry++) {
       result = await askPeer(connection, request, signal);
     }
-    if (!signal.aborted) onEnd(asked, asSeen(result.end));
+    if (!signal.aborted) onEnd(asked, asSeen(result));
     return result;
   };
-  /** The end of a connection may have looked like that of a stream. */
-  const asSeen = (end: RequestEnd): RequestEnd =>
-    end.how === 'disconnected' && random() < pace.seesResetsAtEnd ? { how: 'reset' } : end;
+  /** Where a stream and its connection end at once, the client may see one or the other. */
+  const asSeen = ({ end, wasLast }: OwnResult): RequestEnd => {
+    if (!wasLast) return end;
+    if (end.how === 'disconnected') return random() < pace.seesResetsAtEnd ? { how: 'reset' } : end;
+    const isCutAnswer = end.how === 'empty' || end.how === 'incomplete';
+    return isCutAnswer && random() >= pace.seesAnswersEndAtEnd ? { how: 'disconnected', negotiated: true } : end;
+  };
 
   const askForBlocks = async (method: Method, body: Uint8Array): Promise<RequestEnd> => {
     if (asksForBlocks) return { how: 'answered' };
@@ -90,19 +94,27 @@ export function requesterOn(options: RequesterOptions): Requester {
         answerBytes: responseBytes,
       });
       if (body !== null) await weigh(body);
+      return body !== null;
     },
     askMetaData: async () => {
       const methods = profile.metaDataVersions.map((version): Method => `metadata/${version}`);
       const { method, body } = await ask('metadata', { methods, body: new Uint8Array(), answerBytes: responseBytes });
-      if (body === null) return;
+      if (body === null) return false;
       onSubnets(subnetsIn(body));
-      if (method !== 'metadata/3' || !profile.conduct.checksCustody) return;
-      const count = custodyGroupCountIn(body);
-      if (count < MIN_CUSTODY_GROUP_COUNT || count > MAX_CUSTODY_GROUP_COUNT) onIrrelevant(GOODBYE.fault);
+      if (method === 'metadata/3' && profile.conduct.checksCustody && !isCustodyAllowed(body)) {
+        onIrrelevant(GOODBYE.fault);
+      }
+      return true;
     },
     ping: async () => {
       const body = uint64(BigInt(self.metaDataSequence()));
-      await ask('ping', { methods: ['ping/1'], body, answerBytes: responseBytes });
+      const { end } = await ask('ping', { methods: ['ping/1'], body, answerBytes: responseBytes });
+      return end.how === 'answered';
     },
   };
+}
+
+function isCustodyAllowed(metaData: Uint8Array): boolean {
+  const count = custodyGroupCountIn(metaData);
+  return count >= MIN_CUSTODY_GROUP_COUNT && count <= MAX_CUSTODY_GROUP_COUNT;
 }

@@ -35,6 +35,7 @@ const PACE: Pace = {
   asksForBlocks: false,
   gossipRedial: null,
   seesResetsAtEnd: 0,
+  seesAnswersEndAtEnd: 1,
   quicReadDelayMs: 0,
 };
 

@@ -61,6 +61,7 @@ const PACE: Pace = {
   /** go-libp2p-pubsub, handleDeadPeers; after 4 of 93 visits, 8 to 840 ms later. */
   gossipRedial: { share: 4 / 93, withinMs: 840 },
   seesResetsAtEnd: 0,
+  seesAnswersEndAtEnd: 1,
   /** quic-go drops what has not been read when the connection is closed; a busy node had lost 18 of 58 Goodbyes. */
   quicReadDelayMs: 5,
 };

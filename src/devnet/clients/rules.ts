@@ -109,6 +109,8 @@ export interface Pace {
   readonly gossipRedial: { readonly share: number; readonly withinMs: number } | null;
   /** How often it sees streams reset, and not only the connection end, when a peer ends the connection abruptly. */
   readonly seesResetsAtEnd: number;
+  /** How often it sees an answer end, and not only the connection, when a peer closes the connection while it answers. */
+  readonly seesAnswersEndAtEnd: number;
   /** How long a busy node takes to read a request. What a QUIC connection that ends before that held is lost. */
   readonly quicReadDelayMs: number;
 }

@@ -38,16 +38,17 @@ const PACE: Pace = {
   asksForBlocks: false,
   gossipRedial: null,
   seesResetsAtEnd: 0,
+  seesAnswersEndAtEnd: 1,
   quicReadDelayMs: 0,
 };
 
 /**
  * Whether its own Status has failed with an RpcException, which is a REMOTE_FAULT and, said by itself, a ban: an error
- * code, or an answer that ends early or is malformed (`eth2/…/rpc/core/RpcResponseDecoder.java`, `complete`). Streams and connections
- * that end otherwise are no fault of the peer.
+ * code, or an answer that is malformed or ends within itself (`eth2/…/rpc/core/RpcResponseDecoder.java`, `complete`). No answer at
+ * all is an InvalidRpcResponseException, which is none; nor are streams and connections that end otherwise.
  */
 export function isRemoteFault({ how }: RequestEnd): boolean {
-  return how === 'refused' || how === 'malformed' || how === 'incomplete' || how === 'empty';
+  return how === 'refused' || how === 'malformed' || how === 'incomplete';
 }
 
 export function teku({ quotaPace, pausePace }: RulesOptions): Rules {
