@@ -18,6 +18,8 @@ export interface Guest {
   saidGoodbye: number | null;
   /** The peer has opened a stream that is about to be served. */
   onRequest(): void;
+  /** The node is about to end the connection. */
+  onHangUp(): void;
   onPing(): void;
   onStatus(body: Uint8Array): Promise<void>;
   onSubscribed(): void;
@@ -44,9 +46,11 @@ export function guestOn(options: GuestOptions): Guest {
   const { promise: asked, resolve: onRequest } = Promise.withResolvers<void>();
   let named = { attestation: false, sync: false };
   let isSubscribed = false;
+  let hasHungUp = false;
 
   const requester = requesterOn({
     ...options,
+    hasHungUp: () => hasHungUp,
     onEnd: (asked, end) => see({ type: 'own-request', asked, end }),
     onIrrelevant: (reason) => see({ type: 'irrelevant', reason }),
     onSubnets: (subnets) => {
@@ -77,6 +81,9 @@ export function guestOn(options: GuestOptions): Guest {
     },
     saidGoodbye: null,
     onRequest,
+    onHangUp: () => {
+      hasHungUp = true;
+    },
     onPing: () => settle(pinged),
     onStatus: async (body) => {
       settle(greeted);

@@ -1,6 +1,6 @@
 import type { Discv5 } from '@chainsafe/discv5';
 import type { ENR } from '@chainsafe/enr';
-import type { Connection, IdentifyResult } from '@libp2p/interface';
+import type { IdentifyResult } from '@libp2p/interface';
 import { interval, type Subscription } from 'rxjs';
 import { type Circumstance, roomAt } from './circumstances.ts';
 import { rulesOf } from './clients/all.ts';
@@ -72,8 +72,8 @@ export async function managePeers(options: ManageOptions): Promise<() => void> {
     random,
     wantsPeers: () => room() === 'wants-peers' && truth.behaviour === 'honest',
     onDialled: (peerId, address, error) => {
-      const remote = { remotePeer: { toString: () => peerId } as Connection['remotePeer'], remoteAddr: address };
-      manager.see(remote, { type: error === null ? 'dial-succeeded' : 'dial-failed' });
+      const sighting = { type: error === null ? 'dial-succeeded' : 'dial-failed' } as const;
+      manager.see({ peerId, ip: address.toOptions().host }, sighting);
     },
     onFailure: (during, error) => onProblem({ peerId: node, during, error }),
   });

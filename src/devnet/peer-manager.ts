@@ -5,9 +5,10 @@ import type { Room } from './circumstances.ts';
 import type { Rules, Sighting, Verdict } from './clients/rules.ts';
 import { CLIENTS, type ClientProfile } from './clients.ts';
 import { GOODBYE } from './goodbye.ts';
+import { guardGate } from './guarding.ts';
 import { type Guest, guestOn } from './guest.ts';
 import type { Libp2pHost } from './libp2p.ts';
-import { BoundedMap, rateLimiter } from './limits.ts';
+import { BoundedMap } from './limits.ts';
 import type { Self } from './methods.ts';
 import type { Problem } from './peers.ts';
 import type { Penalty } from './penalties.ts';
@@ -32,6 +33,12 @@ export interface PeerManagerOptions {
   readonly onProblem: (problem: Problem) => void;
 }
 
+/** A peer, and the address that it has. */
+export interface Remote {
+  readonly peerId: string;
+  readonly ip: string;
+}
+
 /** Treats peers as a client does: asks them, judges what they do by its rules, and leaves, bans and refuses them. */
 export class PeerManager {
   readonly profile: ClientProfile;
@@ -43,7 +50,13 @@ export class PeerManager {
   constructor(options: PeerManagerOptions) {
     this.#options = options;
     this.profile = CLIENTS[options.self.client];
-    this.#guard();
+    guardGate({
+      ...options,
+      gate: options.host.gate,
+      bannedAt: (ip) => this.#bannedAt.get(ip)?.size ?? 0,
+      connectionsWith: (peerId) => this.#connectionsWith(peerId).length,
+      onRefused: (peerId) => this.#noteEvent(peerId, 'refused as banned'),
+    });
   }
 
   /** What the node does with requests of its peers. */
@@ -53,11 +66,14 @@ export class PeerManager {
     return {
       admit: (asked, connection) => {
         this.#guests.get(connection.id)?.onRequest();
-        const verdict = this.#note(connection, { type: 'request', asked, connectionId: connection.id });
+        const verdict = this.#note(remoteOf(connection), { type: 'request', asked, connectionId: connection.id });
         leaving.set(connection, verdict);
         return verdict.refuse ?? null;
       },
-      refused: (_name, connection) => this.#follow(connection.remotePeer.toString(), leaving.get(connection) ?? {}),
+      refused: async (_name, connection) => {
+        const { leave } = leaving.get(connection) ?? {};
+        if (leave !== undefined) await this.#leave(connection.remotePeer.toString(), leave.goodbye);
+      },
       hesitate: (_name, connection) => {
         const isQuic = connection.multiplexer === 'quic' || connection.remoteAddr.toString().includes('/quic-v1');
         if (!isQuic || rules.pace.quicReadDelayMs === 0) return null;
@@ -66,20 +82,18 @@ export class PeerManager {
         });
       },
       received: (name, body, connection) => {
-        if (name === 'goodbye') this.see(connection, { type: 'goodbye', reason: Number(body.readBigUInt64LE()) });
+        if (name === 'goodbye')
+          this.see(remoteOf(connection), { type: 'goodbye', reason: Number(body.readBigUInt64LE()) });
       },
       answered: async (name, body, connection) => {
-        if (name === 'goodbye') {
-          if (rules.pace.hangsUpOnGoodbye) await this.#hangUp(connection.remotePeer.toString());
-          return;
-        }
-        if (connection.status !== 'open') return;
+        if (name === 'goodbye' && rules.pace.hangsUpOnGoodbye) await this.#hangUp(connection.remotePeer.toString());
+        if (name === 'goodbye' || connection.status !== 'open') return;
         const guest = this.#welcome(connection);
         if (name === 'ping') guest.onPing();
         if (name === 'status') await guest.onStatus(body);
       },
       failed: (asked, error, connection, wasRead) => {
-        if (!wasRead) this.see(connection, { type: 'cut-request', asked });
+        if (!wasRead) this.see(remoteOf(connection), { type: 'cut-request', asked });
         this.#report(connection, asked)(error);
       },
     };
@@ -104,7 +118,7 @@ export class PeerManager {
     this.#guests.delete(connection.id);
     if (guest === undefined || this.#connectionsWith(connection.remotePeer.toString()).length > 0) return;
     const { direction } = connection;
-    this.see(connection, { type: 'disconnected', direction, said: guest.saidGoodbye });
+    this.see(remoteOf(connection), { type: 'disconnected', direction, said: guest.saidGoodbye });
     if (guest.saidGoodbye === null) this.#options.onPeerGone(connection.remotePeer.toString());
   };
 
@@ -117,17 +131,16 @@ export class PeerManager {
     const atTarget = this.#options.room() !== 'wants-peers';
     for (const guest of [...this.#guests.values()]) {
       const { direction, hasLongLivedSubnets } = guest;
-      this.#judge(
-        guest.peerId,
-        this.#options.rules.review(guest.peerId, { direction, hasLongLivedSubnets, atTarget }, nowMs),
-      );
+      const verdict = this.#options.rules.review(guest.peerId, { direction, hasLongLivedSubnets, atTarget }, nowMs);
+      if (verdict.event !== undefined) this.#noteEvent(guest.peerId, verdict.event, verdict.points);
+      this.#follow(guest.peerId, verdict);
     }
   }
 
   /** Books what a peer has done, and does what the client does about it. */
-  see(connection: Pick<Connection, 'remotePeer' | 'remoteAddr'>, sighting: Sighting): void {
-    const verdict = this.#note(connection, sighting);
-    this.#follow(connection.remotePeer.toString(), verdict).catch(this.#report(connection, 'leaving'));
+  see(remote: Remote, sighting: Sighting): void {
+    if (this.#options.signal.aborted) return;
+    this.#follow(remote.peerId, this.#note(remote, sighting));
   }
 
   /** Says Goodbye 129. */
@@ -139,27 +152,6 @@ export class PeerManager {
   stop(): void {
     for (const guest of this.#guests.values()) guest.stop();
     this.#guests.clear();
-  }
-
-  #guard(): void {
-    const { host, rules, room, bansAddresses, quotaPace } = this.#options;
-    const { dialsPerAddress, bannedPeersPerAddress, connectionsPerPeer, whenFull } = rules.pace;
-    const dials = dialsPerAddress === null ? null : rateLimiter({ quotas: { dial: dialsPerAddress } }, quotaPace);
-    const isAddressBanned = (ip: string) =>
-      bansAddresses && bannedPeersPerAddress !== null && (this.#bannedAt.get(ip)?.size ?? 0) >= bannedPeersPerAddress;
-    host.gate.admitsAddress = (ip) => {
-      if (isAddressBanned(ip)) return false;
-      if (dials?.admits(ip, 'dial', Date.now()) === false) return false;
-      return whenFull !== 'end-before-noise' || room() !== 'full';
-    };
-    host.gate.admitsPeer = (peerId, direction) => {
-      if (rules.receive(peerId, Date.now())?.type === 'end') {
-        this.#noteEvent(peerId, 'refused as banned');
-        return false;
-      }
-      if (this.#connectionsWith(peerId).length >= connectionsPerPeer) return false;
-      return direction === 'outbound' || whenFull !== 'end-after-noise' || room() !== 'full';
-    };
   }
 
   /** Whether a newcomer has to go for want of room. */
@@ -182,27 +174,20 @@ export class PeerManager {
       self,
       random,
       signal,
-      see: (sighting) => this.see(connection, sighting),
+      see: (sighting) => this.see(remoteOf(connection), sighting),
     });
     this.#guests.set(connection.id, guest);
     return guest;
   }
 
-  #note(connection: Pick<Connection, 'remotePeer' | 'remoteAddr'>, sighting: Sighting): Verdict {
-    const peerId = connection.remotePeer.toString();
+  #note({ peerId, ip }: Remote, sighting: Sighting): Verdict {
     const { rules } = this.#options;
     const verdict = rules.see(peerId, sighting, Date.now());
     if (verdict.event !== undefined) this.#noteEvent(peerId, verdict.event, verdict.points);
     if (rules.isBanned(peerId, Date.now())) {
-      const ip = connection.remoteAddr.toOptions().host;
       this.#bannedAt.set(ip, new Set([...(this.#bannedAt.get(ip) ?? []), peerId]));
     }
     return verdict;
-  }
-
-  #judge(peerId: string, verdict: Verdict): void {
-    if (verdict.event !== undefined) this.#noteEvent(peerId, verdict.event, verdict.points);
-    if (verdict.leave !== undefined) this.#leaveQuietly(peerId, verdict.leave.goodbye);
   }
 
   #noteEvent(peerId: string, event: string, points = 0): void {
@@ -212,8 +197,8 @@ export class PeerManager {
     onPenalty({ peer_id: peerId, event, points, score, banned: rules.isBanned(peerId, nowMs) });
   }
 
-  async #follow(peerId: string, { leave }: Verdict): Promise<void> {
-    if (leave !== undefined) await this.#leave(peerId, leave.goodbye);
+  #follow(peerId: string, { leave }: Verdict): void {
+    if (leave !== undefined) this.#leaveQuietly(peerId, leave.goodbye);
   }
 
   /** Ends all connections with a peer. A client says Goodbye once. */
@@ -237,7 +222,12 @@ export class PeerManager {
   }
 
   async #hangUp(peerId: string): Promise<void> {
-    await Promise.all(this.#connectionsWith(peerId).map((connection) => connection.close()));
+    await Promise.all(
+      this.#connectionsWith(peerId).map((connection) => {
+        this.#guests.get(connection.id)?.onHangUp();
+        return connection.close();
+      }),
+    );
   }
 
   #connectionsWith(peerId: string): Connection[] {
@@ -253,4 +243,8 @@ export class PeerManager {
     const { signal, onProblem } = this.#options;
     if (!signal.aborted) onProblem({ peerId, during, error });
   }
+}
+
+function remoteOf({ remotePeer, remoteAddr }: Connection): Remote {
+  return { peerId: remotePeer.toString(), ip: remoteAddr.toOptions().host };
 }

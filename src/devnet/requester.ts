@@ -22,6 +22,8 @@ export interface RequesterOptions {
   readonly self: Self;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** Whether the node itself has ended the connection. */
+  readonly hasHungUp: () => boolean;
   /** Told how each request has ended. */
   readonly onEnd: (asked: Asked, end: RequestEnd) => void;
   /** The peer is not of our chain or does what the specification does not allow; `reason` is that of a Goodbye. */
@@ -39,7 +41,7 @@ export interface Requester {
 }
 
 export function requesterOn(options: RequesterOptions): Requester {
-  const { connection, profile, pace, self, random, signal, onEnd, onIrrelevant, onSubnets } = options;
+  const { connection, profile, pace, self, random, signal, hasHungUp, onEnd, onIrrelevant, onSubnets } = options;
   let asksForBlocks = false;
 
   const ask = async (asked: Asked, request: OwnRequest): Promise<OwnResult> => {
@@ -52,7 +54,7 @@ export function requesterOn(options: RequesterOptions): Requester {
   };
   /** Where a stream and its connection end at once, the client may see one or the other. */
   const asSeen = ({ end, wasLast }: OwnResult): RequestEnd => {
-    if (!wasLast) return end;
+    if (!wasLast || hasHungUp()) return end;
     if (end.how === 'disconnected') return random() < pace.seesResetsAtEnd ? { how: 'reset' } : end;
     const isCutAnswer = end.how === 'empty' || end.how === 'incomplete';
     return isCutAnswer && random() >= pace.seesAnswersEndAtEnd ? { how: 'disconnected', negotiated: true } : end;

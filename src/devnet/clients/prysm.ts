@@ -76,26 +76,13 @@ export function isBadResponse(asked: Asked, end: RequestEnd): boolean {
 
 export function prysm({ quotaPace, pausePace }: RulesOptions): Rules {
   const limiter = rateLimiter({ quotas: QUOTAS }, quotaPace);
-  /** What is counted, and since when the next hour of forgiveness runs. */
-  const bad = new BoundedMap<{ readonly count: number; readonly sinceMs: number }>();
+  const { count, increment } = badResponses();
   const nextDialMs = new BoundedMap<number>();
-
-  const count = (peerId: string, nowMs: number): number => {
-    const entry = bad.get(peerId);
-    if (entry === undefined) return 0;
-    return Math.max(0, entry.count - Math.floor((nowMs - entry.sinceMs) / DECAY_INTERVAL_MS));
-  };
-  const increment = (peerId: string, event: string, nowMs: number): Verdict => {
-    const before = count(peerId, nowMs);
-    const forgiven = (bad.get(peerId)?.count ?? 0) - before;
-    const sinceMs = before === 0 ? nowMs : (bad.get(peerId)?.sinceMs ?? nowMs) + forgiven * DECAY_INTERVAL_MS;
-    bad.set(peerId, { count: before + 1, sinceMs });
-    return { event, points: 1 };
-  };
   const isBanned = (peerId: string, nowMs: number) => count(peerId, nowMs) >= BAD_RESPONSES_THRESHOLD;
 
   return {
-    pace: PACE,
+    // Its heartbeat goes by epochs.
+    pace: { ...PACE, heartbeatMs: PACE.heartbeatMs * pausePace },
     score: count,
     isBanned,
     /** `p2p/handshake.go`: a bad peer hears Goodbye 3 as soon as it is connected. */
@@ -145,4 +132,23 @@ export function prysm({ quotaPace, pausePace }: RulesOptions): Rules {
       return { event: 'pruned', points: 0, leave: { goodbye: GOODBYE.tooManyPeers } };
     },
   };
+}
+
+/** Counts bad responses by peer id, and forgives one an hour. */
+function badResponses() {
+  /** What is counted, and since when the next hour of forgiveness runs. */
+  const bad = new BoundedMap<{ readonly count: number; readonly sinceMs: number }>();
+  const count = (peerId: string, nowMs: number): number => {
+    const entry = bad.get(peerId);
+    if (entry === undefined) return 0;
+    return Math.max(0, entry.count - Math.floor((nowMs - entry.sinceMs) / DECAY_INTERVAL_MS));
+  };
+  const increment = (peerId: string, event: string, nowMs: number): Verdict => {
+    const before = count(peerId, nowMs);
+    const forgiven = (bad.get(peerId)?.count ?? 0) - before;
+    const sinceMs = before === 0 ? nowMs : (bad.get(peerId)?.sinceMs ?? nowMs) + forgiven * DECAY_INTERVAL_MS;
+    bad.set(peerId, { count: before + 1, sinceMs });
+    return { event, points: 1 };
+  };
+  return { count, increment };
 }
