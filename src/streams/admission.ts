@@ -3,7 +3,9 @@ import { type Failure, failure } from '../consensus/failure.ts';
 import type { Network } from '../consensus/network.ts';
 import { multiaddrText, type NodeRecord } from '../consensus/node-record.ts';
 import type { OptOut } from '../consensus/opt-out.ts';
-import type { AskVerdict } from './frontier.ts';
+
+/** Whether a node is asked; one at a crowded place is not even remembered. */
+export type AskVerdict = 'yes' | 'no' | 'crowded';
 
 /** Whom the crawler has to do with: whatever a record claims, it decides which of its addresses are contacted, and how many of one place. */
 export interface Admission {

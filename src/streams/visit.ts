@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { MetaData, Status } from '../consensus/containers.ts';
 import type { Direction } from '../consensus/events.ts';
 import { type Failure, failure as failureFrom } from '../consensus/failure.ts';
-import type { PeerLink } from './ports/peer-link.ts';
+import type { DialTarget, PeerLink } from './ports/peer-link.ts';
 
 /** A visit on its way through the pipeline: each stage adds what it learnt. */
 
@@ -13,11 +13,8 @@ export interface VisitKey {
   readonly lease: number;
 }
 
-export interface DueVisit extends VisitKey {
-  readonly enr: string | null;
-  /** Multiaddrs, most preferred first. */
-  readonly addresses: readonly string[];
-}
+/** A visit that is to be begun. */
+export interface DueVisit extends VisitKey, DialTarget {}
 
 export interface ConnectedVisit extends VisitKey {
   readonly enr: string | null;

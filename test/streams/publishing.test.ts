@@ -2,7 +2,8 @@ import { Subject, type VirtualTimeScheduler } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Delivery, LogEntry } from '../../src/streams/ports/event-log.ts';
 import { type PublishedStream, type Spool, StreamChangedError } from '../../src/streams/ports/spool.ts';
-import { publishing, type Remembered, type StreamMemory } from '../../src/streams/publishing.ts';
+import type { Remembered, StreamMemory } from '../../src/streams/ports/stream-memory.ts';
+import { publishing } from '../../src/streams/publishing.ts';
 import { entry, wireDiscovery } from '../support/events.ts';
 import { type VirtualTime, virtualTime } from '../support/virtual-time.ts';
 

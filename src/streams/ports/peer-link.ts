@@ -2,15 +2,22 @@ import type { Observable } from 'rxjs';
 import type { MetaData, Status } from '../../consensus/containers.ts';
 import type { Direction, Transport } from '../../consensus/events.ts';
 import type { Failure, Outcome } from '../../consensus/failure.ts';
-import type { DueVisit } from '../visit.ts';
 
 /** Goodbye reasons (phase0/p2p-interface.md "Goodbye"; 129 is what clients send when full). */
 export const GOODBYE = { clientShutdown: 1n, irrelevantNetwork: 2n, fault: 3n, tooManyPeers: 129n } as const;
 
+/** Whom to connect to, and where. */
+export interface DialTarget {
+  readonly peerId: string;
+  readonly enr: string | null;
+  /** Multiaddrs, most preferred first. */
+  readonly addresses: readonly string[];
+}
+
 /** Opens connections to peers. */
 export interface Dialer {
   /** Emits once and completes; unsubscribing gives up the attempt. Never errors. */
-  dial(peer: Omit<DueVisit, 'lease'>): Observable<Outcome<PeerLink>>;
+  dial(target: DialTarget): Observable<Outcome<PeerLink>>;
   /** Connections that peers have opened to us. */
   readonly inbound$: Observable<PeerLink>;
 }

@@ -2,7 +2,8 @@ import { Observable, type Subscriber } from 'rxjs';
 import type { Delivery, DeliveryOptions } from '../../../streams/ports/event-log.ts';
 import { ackWindow } from './ack-window.ts';
 import type { EmbeddedCursors } from './cursors.ts';
-import type { EmbeddedEntries, StoredEntry } from './entries.ts';
+import type { EmbeddedEntries } from './entries.ts';
+import type { StoredEntry } from './entry-rows.ts';
 
 /** Payloads are at most 64 KiB, so a page is at most 16 MiB, and about 256 kB with real events. */
 const PAGE_ENTRIES = 256;

@@ -8,7 +8,8 @@ import { checkEntries } from '../check-entries.ts';
 import { oneSubscriberEach } from '../one-subscriber.ts';
 import { embeddedCursors } from './cursors.ts';
 import { embeddedDeliveries } from './deliveries.ts';
-import { type EntriesSize, embeddedEntries } from './entries.ts';
+import { embeddedEntries } from './entries.ts';
+import type { EntriesSize } from './entries-size.ts';
 
 export interface EmbeddedEventLog extends EventLog, Spool {
   /** What some reader has not acknowledged: what the bound is about. The keeper is no reader. */

@@ -1,4 +1,4 @@
-import type { Migration } from '../../storage/sqlite/sqlite.ts';
+import type { Migration } from '../../storage/sqlite/migrate.ts';
 
 /**
  * The embedded log's tables. AUTOINCREMENT, because the position of a deleted entry must never be given out again. A

@@ -1,4 +1,4 @@
-import type { Remembered, StreamMemory } from '../../../streams/publishing.ts';
+import type { Remembered, StreamMemory } from '../../../streams/ports/stream-memory.ts';
 import type { SqliteDatabase } from '../../storage/sqlite/sqlite.ts';
 
 const SETTING = 'nats_publishing';

@@ -13,7 +13,7 @@ export function newMark(): string {
   return randomBytes(6).toString('base64url');
 }
 
-/** @param saysApplied whether its consumer says what it has applied (`nats-applied.ts`) */
+/** @param saysApplied whether its consumer says what it has applied (`applied.ts`) */
 export function describing(mark: string, saysApplied: boolean): string {
   return `${DESCRIPTION}${saysApplied ? SAYS_APPLIED : ''} (${mark})`;
 }

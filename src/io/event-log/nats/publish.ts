@@ -23,7 +23,7 @@ const IN_FLIGHT = 512;
  * is on its way any more.
  */
 export async function publishAll(
-  jetstream: JetStreamClient,
+  jetstream: Pick<JetStreamClient, 'publish'>,
   entries: readonly LogEntry[],
   { timeoutMs, check, insists = false }: PublishOptions,
 ): Promise<number> {

@@ -11,7 +11,8 @@ import {
 import { type RetryForeverOptions, retryForever } from '../../../streams/flow/retry-forever.ts';
 import type { PartitionFiles, WrittenFile } from './partition-files.ts';
 import type { PartitionedRow } from './rows.ts';
-import type { Partition, Staging } from './staging.ts';
+import { type DuePartition, type StagedCounts, stagedCounts } from './staged-counts.ts';
+import type { Staging } from './staging.ts';
 
 export interface FlusherOptions {
   readonly files: PartitionFiles;
@@ -37,64 +38,54 @@ export interface ParquetFlusher {
   readonly stagedRows: number;
 }
 
-interface StagedCount {
-  readonly partition: Partition;
-  rows: number;
-  /** Due whatever its size. */
-  isSwept: boolean;
-}
-
-/** The writer is held back when staging holds as much as this many full files. */
-const MAX_STAGED_FILES = 4;
-
 /** Makes a flusher over what is staged already; recovers from an earlier crash first. */
 export async function parquetFlusher(options: FlusherOptions): Promise<ParquetFlusher> {
-  const { files, staging, rotateRows, rotateMs, scheduler, onFailure } = options;
+  const { files, staging, rotateRows } = options;
   await files.recover();
-  const counts = new Map<string, StagedCount>();
-  let total = 0;
+  const counts = stagedCounts(rotateRows);
+  for (const { rows, ...partition } of await staging.partitions()) counts.add(partition, rows);
   const changed$ = new Subject<void>();
-  let recoveryDue = false;
 
-  /** May go below zero for a moment: a file can take rows before their commit has been reported here. */
-  const count = (partition: Partition, rows: number) => {
-    const key = `${partition.table}/${partition.date}`;
-    const known = counts.get(key) ?? { partition, rows: 0, isSwept: false };
-    counts.set(key, known);
-    known.rows += rows;
-    total += rows;
-    if (known.rows === 0) counts.delete(key);
-  };
-  for (const { table, date, rows } of await staging.partitions()) count({ table, date }, rows);
-
-  const isFull = () => total >= rotateRows * MAX_STAGED_FILES;
-  const nextDue = (): StagedCount | undefined => {
-    const byRows = [...counts.values()].filter(({ rows }) => rows > 0).sort((a, b) => b.rows - a.rows);
-    return byRows.find(({ rows, isSwept }) => rows >= rotateRows || isSwept || isFull());
-  };
-  const sweep = () => {
-    for (const staged of counts.values()) staged.isSwept = staged.rows > 0;
-  };
-  const isSwept = () => [...counts.values()].every((staged) => !staged.isSwept);
-
-  const writeFile = async (staged: StagedCount): Promise<WrittenFile | null> => {
-    if (recoveryDue) for (const { rows, ...partition } of await files.recover()) count(partition, -rows);
-    recoveryDue = true;
-    const file = await files.writeOldest(staged.partition, rotateRows);
-    recoveryDue = false;
-    // Fewer rows than were asked for are all there were; later ones wait for the next sweep.
-    if (file === null || file.rows < rotateRows) staged.isSwept = false;
-    count(staged.partition, file === null ? -staged.rows : -file.rows);
-    return file;
+  const until = async (isTrue: () => boolean) => {
+    if (!isTrue()) await firstValueFrom(changed$.pipe(filter(isTrue)));
   };
 
-  const files$ = new Observable<WrittenFile>((subscriber) => {
+  return {
+    files$: writing(options, counts, changed$),
+    get stagedRows() {
+      return counts.total;
+    },
+    staged(added) {
+      for (const { table, date } of added) counts.add({ table, date }, 1);
+      if (added.length > 0) changed$.next();
+    },
+    room: () => until(() => !counts.isFull()),
+    flush() {
+      counts.sweep();
+      const swept = until(counts.isSwept);
+      changed$.next();
+      return swept;
+    },
+  };
+}
+
+/**
+ * Writes whatever is due, one file at a time, for as long as it is subscribed.
+ * @param changed$ says that something may have become due; is told of each file
+ */
+function writing(
+  { files, rotateRows, rotateMs, scheduler, onFailure }: FlusherOptions,
+  counts: StagedCounts,
+  changed$: Subject<void>,
+): Observable<WrittenFile> {
+  const write = fileWriter(files, counts, rotateRows);
+  return new Observable((subscriber) => {
     let work: Subscription | undefined;
     const next = () => {
       if (work !== undefined && !work.closed) return;
-      const staged = nextDue();
-      if (staged === undefined) return;
-      work = defer(() => writeFile(staged))
+      const due = counts.nextDue();
+      if (due === null) return;
+      work = defer(() => write(due))
         .pipe(retryForever({ minDelayMs: 1_000, maxDelayMs: 60_000, scheduler, onFailure }))
         .subscribe({
           next: (file) => file !== null && subscriber.next(file),
@@ -107,33 +98,24 @@ export async function parquetFlusher(options: FlusherOptions): Promise<ParquetFl
     subscriber.add(changed$.subscribe(next));
     subscriber.add(
       interval(rotateMs, scheduler).subscribe(() => {
-        sweep();
+        counts.sweep();
         next();
       }),
     );
     subscriber.add(() => work?.unsubscribe());
     next();
   });
+}
 
-  const until = async (isTrue: () => boolean) => {
-    if (!isTrue()) await firstValueFrom(changed$.pipe(filter(isTrue)));
-  };
-
-  return {
-    files$,
-    get stagedRows() {
-      return total;
-    },
-    staged(rows) {
-      for (const { table, date } of rows) count({ table, date }, 1);
-      if (rows.length > 0) changed$.next();
-    },
-    room: () => until(() => !isFull()),
-    flush() {
-      sweep();
-      const swept = until(isSwept);
-      changed$.next();
-      return swept;
-    },
+/** Writes one file of a partition that is due; after one that failed it recovers first. */
+function fileWriter(files: PartitionFiles, counts: StagedCounts, fileRows: number) {
+  let recoveryDue = false;
+  return async (due: DuePartition): Promise<WrittenFile | null> => {
+    if (recoveryDue) for (const { rows, ...partition } of await files.recover()) counts.add(partition, -rows);
+    recoveryDue = true;
+    const file = await files.writeOldest(due.partition, fileRows);
+    recoveryDue = false;
+    due.written(file?.rows ?? null);
+    return file;
   };
 }

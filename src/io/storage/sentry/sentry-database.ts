@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENT_LOG_MIGRATIONS } from '../../event-log/embedded/schema.ts';
-import { type Migration, openSqlite, type SqliteDatabase } from '../sqlite/sqlite.ts';
+import type { Migration } from '../sqlite/migrate.ts';
+import { openSqlite, type SqliteDatabase } from '../sqlite/sqlite.ts';
 import type { Tell } from '../sqlite/while-slow.ts';
 
 /** `sentry.sqlite`: the embedded event log, the peers the registry knows, and what the sentry keeps about itself. */

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DiskSteps } from '../files/disk-steps.ts';
+import type { SqliteDatabase } from './connection.ts';
 import { DatabaseError } from './database-error.ts';
-import type { SqliteDatabase } from './sqlite.ts';
 import { type Tell, whileSlow } from './while-slow.ts';
 
 export interface Backup {

@@ -1,8 +1,14 @@
 import { type DiskSteps, diskSteps } from '../files/disk-steps.ts';
 import { backUp } from './backup.ts';
+import type { SqliteDatabase } from './connection.ts';
 import { DatabaseError } from './database-error.ts';
-import type { Migration, SqliteDatabase } from './sqlite.ts';
 import { type Tell, whileSlow } from './while-slow.ts';
+
+export interface Migration {
+  /** What this step brings, for the log. */
+  readonly name: string;
+  readonly sql: string;
+}
 
 /**
  * Brings a schema forward, each step in a transaction of its own, after a copy of what there was. The file's version is

@@ -1,5 +1,5 @@
 import type { SqliteDatabase } from '../sqlite/sqlite.ts';
-import { PLACE_COLUMNS } from './locations.ts';
+import { PLACE_COLUMNS } from './locations-schema.ts';
 
 /** What is removed from the view with time. Each call is one short transaction, so that the reducer hardly waits. */
 

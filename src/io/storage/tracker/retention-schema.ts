@@ -1,4 +1,4 @@
-import type { Migration } from '../sqlite/sqlite.ts';
+import type { Migration } from '../sqlite/migrate.ts';
 
 /** What forgetting and compaction need: when a peer was last heard of here, and which files are replaced by which. */
 export const RETENTION_MIGRATION: Migration = {

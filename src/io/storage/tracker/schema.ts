@@ -1,5 +1,5 @@
-import type { Migration } from '../sqlite/sqlite.ts';
-import { LOCATIONS_MIGRATION } from './locations.ts';
+import type { Migration } from '../sqlite/migrate.ts';
+import { LOCATIONS_MIGRATION } from './locations-schema.ts';
 import { RETENTION_MIGRATION } from './retention-schema.ts';
 
 /**

@@ -9,7 +9,7 @@ import type { SqliteDatabase } from '../sqlite/sqlite.ts';
 import { type AppliedEvents, loadAppliedEvents } from './applied-events.ts';
 import { writeDeadLetters } from './dead-letters.ts';
 import { decodeEvidence, encodeEvidence } from './estimator-state.ts';
-import { PLACE_COLUMNS } from './locations.ts';
+import { PLACE_COLUMNS } from './locations-schema.ts';
 import { type EstimateColumns, estimateRowsOf, rowOf, stampsOf, type ViewRow, viewOf } from './view-rows.ts';
 
 export interface ViewStoreOptions {

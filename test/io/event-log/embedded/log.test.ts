@@ -195,7 +195,7 @@ describe('its place', () => {
 it('has every entry it promised after a kill in the middle of appending', async () => {
   const child: ChildProcess = spawn(
     process.execPath,
-    [join(import.meta.dirname, '../../support/append-until-killed.ts'), dir.path],
+    [join(import.meta.dirname, '../../../support/append-until-killed.ts'), dir.path],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const exited = once(child, 'exit');

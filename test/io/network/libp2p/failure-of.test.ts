@@ -56,7 +56,7 @@ const PACKAGES = [
 ];
 
 async function errorNamesIn(name: string): Promise<string[]> {
-  const root = new URL(`../../../node_modules/${name}/dist/src/`, import.meta.url);
+  const root = new URL(`../../../../node_modules/${name}/dist/src/`, import.meta.url);
   const files = (await readdir(root, { recursive: true })).filter((file) => file.endsWith('.js'));
   const sources = await Promise.all(files.map((file) => readFile(new URL(file, root), 'utf8')));
   return sources.flatMap((source) =>

@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diskSteps } from '../../../../src/io/storage/files/disk-steps.ts';
 import { openSentryDatabase, SENTRY_MIGRATIONS } from '../../../../src/io/storage/sentry/sentry-database.ts';
-import { migrate } from '../../../../src/io/storage/sqlite/migrate.ts';
-import {
-  DatabaseError,
-  type Migration,
-  openSqlite,
-  type SqliteDatabase,
-} from '../../../../src/io/storage/sqlite/sqlite.ts';
+import { type Migration, migrate } from '../../../../src/io/storage/sqlite/migrate.ts';
+import { DatabaseError, openSqlite, type SqliteDatabase } from '../../../../src/io/storage/sqlite/sqlite.ts';
 import { openTracker } from '../../../../src/io/storage/tracker/database.ts';
 import { TRACKER_FILE, TRACKER_MIGRATIONS } from '../../../../src/io/storage/tracker/schema.ts';
 import { diskFaults, everyFault, type FaultPlan, NO_FAULT } from '../../../support/disk-faults.ts';

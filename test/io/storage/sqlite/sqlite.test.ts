@@ -2,9 +2,9 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Migration } from '../../../../src/io/storage/sqlite/migrate.ts';
 import {
   DatabaseError,
-  type Migration,
   type OpenOptions,
   openSqlite,
   type SqliteDatabase,

@@ -1,0 +1,48 @@
+import { quic } from '@chainsafe/libp2p-quic';
+import { yamux } from '@chainsafe/libp2p-yamux';
+import { identify } from '@libp2p/identify';
+import type { PrivateKey } from '@libp2p/interface';
+import { mplex } from '@libp2p/mplex';
+import { tcp } from '@libp2p/tcp';
+import { createLibp2p } from 'libp2p';
+import { listeningGossip } from './gossip.ts';
+import { tellingNoise } from './security.ts';
+
+export interface NodeOptions {
+  readonly privateKey: PrivateKey;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+  /** What identify tells peers of us. */
+  readonly agent: string;
+  readonly maxConnections: number;
+}
+
+/** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
+const INBOUND_PER_ADDRESS_PER_SECOND = 50;
+const MAX_IDENTIFY_BYTES = 16 * 1024;
+
+/** Starts libp2p as a crawler needs it: it does by itself nothing that a stage of a visit does. */
+export function startNode({ privateKey, listen, agent, maxConnections }: NodeOptions) {
+  return createLibp2p({
+    privateKey,
+    addresses: { listen: [...listen] },
+    // QUIC goes through native code; TCP is what every node has.
+    transports: [quic(), tcp()],
+    connectionEncrypters: [tellingNoise()],
+    streamMuxers: [yamux(), mplex()],
+    nodeInfo: { userAgent: agent },
+    connectionManager: {
+      maxConnections,
+      maxParallelDials: maxConnections,
+      inboundConnectionThreshold: INBOUND_PER_ADDRESS_PER_SECOND,
+      maxIncomingPendingConnections: maxConnections,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: { enabled: false },
+    services: {
+      // Identified by the handshake stage, so that its outcome is known and its time is bounded.
+      identify: identify({ runOnConnectionOpen: false, maxMessageSize: MAX_IDENTIFY_BYTES }),
+      pubsub: listeningGossip(),
+    },
+  });
+}

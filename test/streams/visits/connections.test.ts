@@ -1,0 +1,43 @@
+import { map } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { failure } from '../../../src/consensus/failure.ts';
+import { GOODBYE } from '../../../src/streams/ports/peer-link.ts';
+import { visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
+import { noteConnections } from '../../../src/streams/visits/connections.ts';
+import { connectedVisit, fakeLink, inWords } from '../support/link.ts';
+import { marbles } from '../support/marbles.ts';
+
+describe('noteConnections', () => {
+  it('notes a connection and tells the peer, ends one that comes too late, and lets failures pass', () => {
+    const [awaited, late] = [fakeLink({ peerId: 'a' }), fakeLink({ peerId: 'late' })];
+    const noted: string[] = [];
+    const sent: unknown[] = [];
+    marbles(({ cold, scheduler, expectObservable }) => {
+      const note = noteConnections({
+        ledger: {
+          connected({ peerId }, link) {
+            noted.push(`${peerId} ${link.peerId}`);
+            return peerId !== 'late';
+          },
+        },
+        send(peerId, message) {
+          sent.push([peerId, message]);
+          return [];
+        },
+        scheduler,
+      });
+      const outcomes = {
+        a: visitSucceeded(connectedVisit(awaited)),
+        l: visitSucceeded(connectedVisit(late)),
+        x: visitFailed({ peerId: 'x', lease: 1 }, failure('dial', 'refused')),
+      };
+      expectObservable(cold('--alx|', outcomes).pipe(note, map(inWords))).toBe('--a-x|', {
+        a: 'a ok',
+        x: 'x dial refused',
+      });
+    });
+    expect(noted).toEqual(['a a', 'late late']);
+    expect(sent).toEqual([['a', { type: 'dialed', nowMs: 2 }]]);
+    expect([awaited.goodbyes, late.goodbyes]).toEqual([[], [GOODBYE.clientShutdown]]);
+  });
+});
