@@ -41,6 +41,8 @@ export interface PeerState {
   readonly observations: number;
   /** Agent string of the last observation. */
   readonly agent: string | null;
+  /** Whether the last time that we dialled it nothing came of it: behind NAT, full, or refusing us. */
+  readonly isUnreachable: boolean;
 }
 
 export type PeerMessage =
@@ -91,6 +93,7 @@ export function newPeer(peerId: string, nowMs: number): PeerState {
     lastObservedEpoch: -1,
     observations: 0,
     agent: null,
+    isUnreachable: false,
   };
 }
 
@@ -131,7 +134,7 @@ export function peerTransition(state: PeerState, message: PeerMessage): Step<Pee
       return isInFlight(state) ? unchanged(state) : step({ ...state, phase: { name: 'dialing' } });
     case 'dialed':
       return state.phase.name === 'dialing'
-        ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs })
+        ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs, isUnreachable: false })
         : unchanged(state);
     case 'postponed':
       return state.phase.name === 'dialing'
@@ -189,7 +192,8 @@ function onFailed(state: PeerState, message: Of<'failed'>): Step<PeerState, Peer
   const waitMs = mismatch && addresses.length > 0 ? 0 : backoffMs(failure.cause, failures, epochMs);
   const phase: PeerPhase =
     waitMs === null ? { name: 'resting', untilMs: null } : { name: 'backing-off', untilMs: nowMs + waitMs };
-  return step({ ...state, phase, addresses, failures, lastFailure: failure });
+  const isUnreachable = state.isUnreachable || message.dialed.length > 0;
+  return step({ ...state, phase, addresses, failures, lastFailure: failure, isUnreachable });
 }
 
 /** An address that was tried alone and belongs to somebody else is dropped; one that failed otherwise goes last. */

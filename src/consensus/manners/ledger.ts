@@ -9,8 +9,15 @@ export interface MannersLedger {
   askableAtMs(peerId: string, asked: Asked, nowMs: number): number;
   /** Notes that it is asked now; false, and nothing noted, when that would exceed a quota. */
   tryAsk(peerId: string, asked: Asked, nowMs: number): boolean;
+  /** What was asked so short a time ago that it matters. */
+  recent(nowMs: number): readonly AskedOf[];
   /** Peers remembered. */
   readonly size: number;
+}
+
+/** When a peer was asked what, in Unix milliseconds, ascending. */
+export interface AskedOf extends Readonly<Record<Asked, readonly number[]>> {
+  readonly peerId: string;
 }
 
 export interface MannersLedgerOptions {
@@ -21,6 +28,8 @@ export interface MannersLedgerOptions {
   readonly startedMs: number;
   /** No more peers are remembered than this; those asked longest ago go first. */
   readonly maxPeers?: number;
+  /** What an earlier run has asked, where that is known. */
+  readonly remembered?: readonly AskedOf[];
 }
 
 /** What is sent at a distance may arrive that much closer together. */
@@ -37,9 +46,13 @@ const LIMITS: readonly Limit[] = [
 /** After that nothing is left that could matter. */
 const MEMORY_MS = Math.max(...LIMITS.map(({ windowMs }) => windowMs)) + JITTER_MS;
 
-export function createMannersLedger({ startedMs, maxPeers = DEFAULT_MAX_PEERS }: MannersLedgerOptions): MannersLedger {
+export function createMannersLedger({
+  startedMs,
+  maxPeers = DEFAULT_MAX_PEERS,
+  remembered = [],
+}: MannersLedgerOptions): MannersLedger {
   /** In the order in which they were asked last. */
-  const peers = new Map<string, Times>();
+  const peers = new Map<string, Times>(remembered.map(({ peerId, ...times }) => [peerId, times]));
   const before: Times = { status: [startedMs], metadata: [startedMs], ping: [startedMs], goodbye: [startedMs] };
 
   const timesOf = (peerId: string): Times => peers.get(peerId) ?? before;
@@ -74,6 +87,12 @@ export function createMannersLedger({ startedMs, maxPeers = DEFAULT_MAX_PEERS }:
       if (askableAtMs(peerId, asked, nowMs) > nowMs) return false;
       note(peerId, asked, nowMs);
       return true;
+    },
+    recent(nowMs) {
+      return [...peers].flatMap(([peerId, times]) => {
+        const isOver = ASKED.every((asked) => times[asked].every((atMs) => nowMs - atMs >= MEMORY_MS));
+        return isOver ? [] : [{ peerId, ...times }];
+      });
     },
     get size() {
       return peers.size;

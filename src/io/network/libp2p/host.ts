@@ -2,23 +2,32 @@ import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import type { Identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
 import type { Observable } from 'rxjs';
-import { ReplaySubject, Subject } from 'rxjs';
+import { asyncScheduler, filter, map, ReplaySubject, type SchedulerLike, Subject } from 'rxjs';
+import type { Client } from '../../../consensus/client.ts';
 import type { MetaData, Status } from '../../../consensus/containers.ts';
+import type { MannersLedger } from '../../../consensus/manners/ledger.ts';
 import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
-import { type Dialer, GOODBYE, type PeerLink } from '../../../streams/ports/peer-link.ts';
+import type { Dialer, PeerLink } from '../../../streams/ports/peer-link.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { serve } from '../reqresp/server.ts';
+import { createClaims } from './claims.ts';
 import { createDialing } from './dialing.ts';
 import { connectionEndings } from './endings.ts';
-import { createLink } from './link.ts';
+import { knownClients } from './known-clients.ts';
+import { createLink, depart, type LinkContext } from './link.ts';
 import { type NodeOptions, startNode } from './node.ts';
 import { createSubscriptionBook, type SubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions extends NodeOptions {
-  readonly ownStatus: () => Status;
+  /** What a peer that has just told its own Status is told; `null` for nothing. */
+  readonly ownStatus: (peerId: string, client: Client, nowMs: number) => Status | null;
   readonly ownMetaData: () => MetaData;
-  /** Told of each Status that a peer sends us with its question for ours. */
+  /** Told of each Status that a peer sends us with its question for ours, before it is answered. */
   readonly onStatus?: (peerId: string, status: Status) => void;
+  /** What is known of a peer's agent before identify says it; `null` for nothing. */
+  readonly agentOf?: (peerId: string) => string | null;
+  readonly ledger: MannersLedger;
+  readonly scheduler?: SchedulerLike;
   readonly logger: Logger;
 }
 
@@ -28,8 +37,8 @@ export interface Host extends Dialer {
   readonly addresses: readonly string[];
   /** Errors when it no longer listens somewhere; never completes. */
   readonly failed$: Observable<never>;
-  /** Says goodbye to everybody. */
-  hangUpAll(): void;
+  /** Leaves everybody at once; resolves when all connections have ended. */
+  leaveAll(): Promise<void>;
   /** What is kept of peers at this moment. Nothing, when none is connected. */
   held(): Promise<HeldByHost>;
   stop(): Promise<void>;
@@ -44,21 +53,38 @@ export interface HeldByHost {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** What the end waits for at most: what peers have asked is answered, and a Goodbye is read. */
+const LEAVE_ALL_PATIENCE_MS = 500;
+
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { logger } = options;
+  const { logger, ledger, scheduler = asyncScheduler, agentOf = () => null } = options;
   const book = createSubscriptionBook(Date.now);
   const endings = connectionEndings();
+  const claims = createClaims();
+  const clients = knownClients(agentOf);
   const inbound = new Subject<PeerLink>();
+  const told = new Subject<{ readonly peerId: string; readonly status: Status }>();
   const node = await startNode(options);
   const identify = node.services.identify as Identify;
   const pubsub = node.services.pubsub as GossipSub;
 
-  const linkOf = (connection: Connection) => {
-    const subscriptions$ = book.of(connection.remotePeer.toString());
-    return createLink(connection, { identify, subscriptions$, closed$: endings.of(connection), logger });
-  };
-  const abandon = (connection: Connection) => linkOf(connection).hangUp(GOODBYE.clientShutdown);
+  const contextOf = (connection: Connection): LinkContext => ({
+    identify,
+    book,
+    closed$: endings.of(connection),
+    told$: told.pipe(
+      filter(({ peerId }) => peerId === connection.remotePeer.toString()),
+      map(({ status }) => status),
+    ),
+    ledger,
+    clients,
+    claims,
+    logger,
+    scheduler,
+  });
+  const linkOf = (connection: Connection) => createLink(connection, contextOf(connection));
+  const abandon = (connection: Connection) => linkOf(connection).leave('given-up');
   const forget = (peerId: PeerId) => forgetUnlessConnected(node, peerId, logger);
   const dialing = createDialing({ node, linkOf, abandon, forget });
 
@@ -77,44 +103,58 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const listening = watchListening(node);
   await serve(node, {
-    ownStatus: options.ownStatus,
+    ownStatus: (peerId) => options.ownStatus(peerId, clients.clientOf(peerId), scheduler.now()),
     ownMetaData: options.ownMetaData,
-    onStatus: ({ remotePeer }, status) => options.onStatus?.(remotePeer.toString(), status),
+    onStatus({ remotePeer }, status) {
+      const peerId = remotePeer.toString();
+      options.onStatus?.(peerId, status);
+      told.next({ peerId, status });
+    },
     onGoodbye: endings.saidGoodbye,
+    clientOf: clients.clientOf,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     logger,
   });
+
+  async function leaveAll(): Promise<void> {
+    const connections = node.getConnections();
+    await Promise.all(
+      connections.map((connection) =>
+        depart(connection, connection.direction === 'outbound', contextOf(connection), LEAVE_ALL_PATIENCE_MS),
+      ),
+    );
+  }
 
   return {
     peerId: node.peerId.toString(),
     addresses: node.getMultiaddrs().map((address) => address.toString()),
     inbound$: inbound,
     failed$: listening.lost$,
-    hangUpAll: () => node.getConnections().forEach(abandon),
+    leaveAll,
     dial: ({ peerId, addresses }) => fromAbortable((signal) => dialing.connect({ peerId, addresses }, signal)),
     held: () => heldBy(node, pubsub, book),
     stop: async () => {
       listening.stop();
       inbound.complete();
+      await leaveAll();
       await node.stop();
     },
   };
 }
 
-function hearSubscriptions(pubsub: GossipSub, book: SubscriptionBook): void {
-  pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
-    book.heard(peerId.toString(), subscriptions);
-    forgetTopics(pubsub);
-  });
-}
-
 /**
- * gossipsub remembers every topic that anybody ever named, and would grow with the inventions of strangers. Nothing here
- * needs its memory.
+ * Hears what gossip RPCs say of topics, also the empty one that a go-libp2p node without any topic sends for its hello. gossipsub
+ * itself is not told: it would remember every topic that anybody ever named, and grow with the inventions of strangers.
  */
-function forgetTopics(pubsub: GossipSub): void {
-  const { topics } = pubsub as unknown as { readonly topics: Map<string, unknown> };
-  topics.clear();
+function hearSubscriptions(pubsub: GossipSub, book: SubscriptionBook): void {
+  const receive = pubsub.handleReceivedRpc.bind(pubsub);
+  pubsub.handleReceivedRpc = (from, rpc) => {
+    const changes = rpc.subscriptions.flatMap(({ topic, subscribe }) =>
+      topic === undefined ? [] : [{ topic, subscribe: subscribe === true }],
+    );
+    book.heard(from.toString(), changes);
+    return receive(from, { ...rpc, subscriptions: [] });
+  };
 }
 
 /** The peerstore would remember every peer that was ever dialled, connected or not. */

@@ -19,6 +19,11 @@ export interface NodeOptions {
 
 /** js-libp2p closes faster redials from one address by default; a NAT may hide many nodes. */
 const INBOUND_PER_ADDRESS_PER_SECOND = 50;
+/**
+ * Messages for streams that are gone already, before mplex ends the connection: as many as Lodestar puts up with, since it is it that
+ * speaks mplex (network/libp2p/index.ts).
+ */
+const MPLEX_STRAYS_PER_SECOND = 50;
 const MAX_IDENTIFY_BYTES = 16 * 1024;
 
 /** Starts libp2p as a crawler needs it: it does by itself nothing that a stage of a visit does. */
@@ -29,7 +34,7 @@ export function startNode({ privateKey, listen, agent, maxConnections }: NodeOpt
     // QUIC goes through native code; TCP is what every node has.
     transports: [quic(), tcp()],
     connectionEncrypters: [tellingNoise()],
-    streamMuxers: [yamux(), mplex()],
+    streamMuxers: [yamux(), mplex({ disconnectThreshold: MPLEX_STRAYS_PER_SECOND })],
     nodeInfo: { userAgent: agent },
     connectionManager: {
       maxConnections,

@@ -1,0 +1,107 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import {
+  asyncScheduler,
+  concat,
+  defer,
+  from,
+  ignoreElements,
+  lastValueFrom,
+  type Observable,
+  of,
+  race,
+  type SchedulerLike,
+  takeWhile,
+  timeout,
+  timer,
+} from 'rxjs';
+import { encodeUint64 } from '../../../consensus/containers.ts';
+import { encodeRequest } from '../reqresp/payload.ts';
+import { GOODBYE_PROTOCOL } from '../reqresp/protocols.ts';
+
+/**
+ * The one way in which a connection is ended: what the peer has asked is answered first, then it is told goodbye if it gains by
+ * it, then it has a moment to close, and then the transport is ended as a whole. Never by `close()`, which first ends the
+ * streams one by one: a FIN in the middle of a negotiation tells Lighthouse that we do not speak Status, which is a ban
+ * (multistream-select dialer_select.rs, `Failed`).
+ */
+export interface LeaveOptions {
+  /** The Goodbye to say; `null` for none. */
+  readonly goodbye: bigint | null;
+  /** Emits when the connection has ended from the other side. */
+  readonly closed$: Observable<unknown>;
+  /** How long what the peer has asked may take. */
+  readonly patienceMs?: number;
+  readonly scheduler?: SchedulerLike;
+  /** Told what did not go as it should; the connection ends all the same. */
+  readonly onProblem?: (error: unknown) => void;
+}
+
+/** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
+const QUIET_MS = 250;
+const LOOK_MS = 50;
+const PATIENCE_MS = 3_000;
+/** How long a Goodbye may take. */
+const GOODBYE_MS = 1_000;
+/** So long for the peer to close, which it does as soon as it has read our Goodbye; over QUIC an end of ours would overtake that. */
+const CLOSE_MS = 1_000;
+/** Streams that stay open as long as the connection does, and that nobody waits for. */
+const LASTING = /^\/(meshsub|floodsub)\//;
+
+/** Resolves when the connection has ended. Never rejects. */
+export async function leave(connection: Connection, options: LeaveOptions): Promise<void> {
+  const { goodbye, closed$, patienceMs = PATIENCE_MS, scheduler = asyncScheduler, onProblem = () => {} } = options;
+  const farewell$ = concat(
+    quiet(connection, patienceMs, scheduler),
+    goodbye === null ? of(null) : defer(() => tell(connection, goodbye, closed$, scheduler)),
+  ).pipe(ignoreElements());
+  try {
+    await lastValueFrom(race(farewell$, closed$), { defaultValue: undefined });
+  } catch (error) {
+    onProblem(error);
+  }
+  end(connection);
+}
+
+/** Ends the transport at once, without a word on any stream. */
+export function end(connection: Connection): void {
+  connection.abort(new Error('left'));
+}
+
+/** Completes when the peer has had nothing open for a moment, or when patience is at its end. */
+function quiet(connection: Connection, patienceMs: number, scheduler: SchedulerLike): Observable<unknown> {
+  const startMs = scheduler.now();
+  let busyMs = startMs;
+  return timer(0, LOOK_MS, scheduler).pipe(
+    takeWhile(() => {
+      const nowMs = scheduler.now();
+      if (connection.streams.some(isWaitedFor)) busyMs = nowMs;
+      const isQuiet = nowMs - busyMs >= QUIET_MS;
+      return !isQuiet && nowMs - startMs < patienceMs;
+    }),
+  );
+}
+
+/** A stream of the peer's that is being negotiated, or whose request is not answered yet. */
+function isWaitedFor({ direction, protocol, status }: Stream): boolean {
+  return direction === 'inbound' && status === 'open' && !LASTING.test(protocol ?? '');
+}
+
+/** Says it, and waits for the peer to close. */
+function tell(
+  connection: Connection,
+  goodbye: bigint,
+  closed$: Observable<unknown>,
+  scheduler: SchedulerLike,
+): Observable<unknown> {
+  const said$ = from(sayGoodbye(connection, goodbye)).pipe(timeout({ first: GOODBYE_MS, scheduler }), ignoreElements());
+  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)));
+}
+
+/** Clients differ in whether they answer a Goodbye, so no answer is waited for. */
+async function sayGoodbye(connection: Connection, reason: bigint): Promise<void> {
+  if (connection.status !== 'open') return;
+  const signal = AbortSignal.timeout(GOODBYE_MS);
+  const stream = await connection.newStream(GOODBYE_PROTOCOL, { signal });
+  await stream.sink([encodeRequest(encodeUint64(reason))]);
+  await stream.close({ signal });
+}
