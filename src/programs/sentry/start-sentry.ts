@@ -20,6 +20,7 @@ import { startHostPart } from './host-part.ts';
 import { agentsOf, loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
 import { defaultDwellMs } from './limits.ts';
 import type { StageDepths } from './pipeline.ts';
+import { refusedByMany } from './refusals.ts';
 import { sentryMetrics } from './sentry-metrics.ts';
 
 export interface SentryProgramOptions {
@@ -81,7 +82,10 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   return {
     ...partOf('the sentry', {
       failed$,
-      checks: [{ name: 'parts of the sentry', reason: async () => problems().join('; ') || null }],
+      checks: [
+        { name: 'parts of the sentry', reason: async () => problems().join('; ') || null },
+        { name: 'refusals', reason: async () => refusedByMany(crawl.last.registry.records()) },
+      ],
       metrics: [...vitals.metrics(), ...sentryMetrics({ stats, depths: () => crawl.last.depths })],
     }),
     happenings$: happenings.asObservable(),

@@ -9,11 +9,11 @@ import type { MannersLedger } from '../../../consensus/manners/ledger.ts';
 import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
 import type { Dialer, PeerLink } from '../../../streams/ports/peer-link.ts';
 import type { Logger } from '../../logging/logger.ts';
-import { serve } from '../reqresp/server.ts';
+import { type ServerOptions, serve } from '../reqresp/server.ts';
 import { createClaims } from './claims.ts';
 import { createDialing } from './dialing.ts';
 import { connectionEndings } from './endings.ts';
-import { knownClients } from './known-clients.ts';
+import { type KnownClients, knownClients } from './known-clients.ts';
 import { createLink, depart, type LinkContext } from './link.ts';
 import { type NodeOptions, startNode } from './node.ts';
 import { createSubscriptionBook, type SubscriptionBook } from './subscription-book.ts';
@@ -64,7 +64,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const claims = createClaims();
   const clients = knownClients(agentOf);
   const inbound = new Subject<PeerLink>();
-  const told = new Subject<{ readonly peerId: string; readonly status: Status }>();
+  const told = new Subject<Told>();
   const node = await startNode(options);
   const identify = node.services.identify as Identify;
   const pubsub = node.services.pubsub as GossipSub;
@@ -102,18 +102,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
     forget(peerId);
   });
   const listening = watchListening(node);
-  await serve(node, {
-    ownStatus: (peerId) => options.ownStatus(peerId, clients.clientOf(peerId), scheduler.now()),
-    ownMetaData: options.ownMetaData,
-    onStatus({ remotePeer }, status) {
-      const peerId = remotePeer.toString();
-      options.onStatus?.(peerId, status);
-      told.next({ peerId, status });
-    },
+  await serveAs(node, options, {
+    clients,
+    scheduler,
     onGoodbye: endings.saidGoodbye,
-    clientOf: clients.clientOf,
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    logger,
+    onTold: (said) => told.next(said),
   });
 
   async function leaveAll(): Promise<void> {
@@ -140,6 +133,39 @@ export async function startHost(options: HostOptions): Promise<Host> {
       await node.stop();
     },
   };
+}
+
+interface Told {
+  readonly peerId: string;
+  readonly status: Status;
+}
+
+interface Serving extends Pick<ServerOptions, 'onGoodbye'> {
+  readonly clients: KnownClients;
+  readonly scheduler: SchedulerLike;
+  readonly onTold: (said: Told) => void;
+}
+
+/** Answers what peers ask, each as its client bears it best. */
+function serveAs(
+  node: Libp2p,
+  options: HostOptions,
+  { clients, scheduler, onGoodbye, onTold }: Serving,
+): Promise<void> {
+  const { ownStatus, ownMetaData, onStatus = () => {}, logger } = options;
+  return serve(node, {
+    ownStatus: (peerId) => ownStatus(peerId, clients.clientOf(peerId), scheduler.now()),
+    ownMetaData,
+    onStatus({ remotePeer }, status) {
+      const peerId = remotePeer.toString();
+      onStatus(peerId, status);
+      onTold({ peerId, status });
+    },
+    onGoodbye,
+    clientOf: clients.clientOf,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    logger,
+  });
 }
 
 /**
