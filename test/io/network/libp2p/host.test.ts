@@ -10,8 +10,8 @@ import { type Host, startHost } from '../../../../src/io/network/libp2p/host.ts'
 import { OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
 import { encodeRequest } from '../../../../src/io/network/reqresp/payload.ts';
 import type { PeerLink, SubscriptionRpc } from '../../../../src/streams/ports/peer-link.ts';
+import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../../../support/network/bare-peer.ts';
 import { tcpServerOn } from '../../../support/open-handles.ts';
-import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../support/bare-peer.ts';
 
 const TOPICS = [0, 1, 2].map((subnet) => `/eth2/8c9f62fe/beacon_attestation_${subnet}/ssz_snappy`);
 const GOODBYE = '/eth2/beacon_chain/req/goodbye/1/ssz_snappy';

@@ -15,7 +15,7 @@ import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { type Host, startHost } from '../../../../src/io/network/libp2p/host.ts';
 import { initialStatus, OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
 import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
-import { NETWORK } from '../../../streams/support/network.ts';
+import { NETWORK } from '../../../support/streams/network.ts';
 
 let host: Host;
 const peers: Libp2p[] = [];
