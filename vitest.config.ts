@@ -10,7 +10,6 @@ const ALONE = [
   'test/e2e/faults.test.ts',
   'test/e2e/rollover.test.ts',
   'test/e2e/same-seed.test.ts',
-  'test/e2e/terminal.test.ts',
   'test/io/event-log/nats/cluster.test.ts',
   'test/programs/sentry/restarts.test.ts',
   // Counts what its process holds.

@@ -67,7 +67,7 @@ export async function managePeers(options: ManageOptions): Promise<() => void> {
   redialling = keepDialling({
     libp2p: host.libp2p,
     discovery: options.discovery,
-    strangers: strangersIn({ ...options, suits: suitorsOf(options) }),
+    strangers: strangersIn({ ...options, fromOwnTable: true, suits: suitorsOf(options) }),
     rules,
     random,
     wantsPeers: () => room() === 'wants-peers' && truth.behaviour === 'honest',

@@ -26,7 +26,7 @@ const STEP_MS = 1_000;
 export function seekPeers(options: SeekerOptions): Subscription {
   const { libp2p, epoch, forkDigest, onFailure } = options;
   const suits = (record: ENR) => digestOf(record) === forkDigest() && addressOf(record) !== undefined;
-  const strangers = strangersIn({ ...options, suits });
+  const strangers = strangersIn({ ...options, fromOwnTable: false, suits });
   let dialledEpoch = Number.NEGATIVE_INFINITY;
 
   const dial = async (record: ENR) => {

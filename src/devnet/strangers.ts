@@ -14,6 +14,8 @@ export interface StrangersOptions {
   readonly discovery: Discv5;
   /** Whether a node id is that of nobody in this devnet. */
   readonly isStranger: (nodeId: string) => boolean;
+  /** Whether those count who have put themselves into the node's own table, and not only those whom others tell of. */
+  readonly fromOwnTable: boolean;
   /** Whether a record is one that the client would dial. */
   readonly suits: (record: ENR) => boolean;
 }
@@ -21,7 +23,7 @@ export interface StrangersOptions {
 /** Asked in turn, as an answer has 16 records at most: half of all nodes are at distance 256, a quarter at 255. */
 const DISTANCES = [[256], [255], [256], [254, 253, 252, 251, 250]] as const;
 
-export function strangersIn({ discovery, isStranger, suits }: StrangersOptions): Strangers {
+export function strangersIn({ discovery, isStranger, fromOwnTable, suits }: StrangersOptions): Strangers {
   const told = new Map<string, ENR>();
   let asked = 0;
 
@@ -32,7 +34,7 @@ export function strangersIn({ discovery, isStranger, suits }: StrangersOptions):
   };
   return {
     known: () => {
-      for (const record of discovery.kadValues()) take(record);
+      if (fromOwnTable) for (const record of discovery.kadValues()) take(record);
       return [...told.values()].filter(suits);
     },
     look: async () => {
