@@ -1,3 +1,4 @@
+import type { Direction } from '../consensus/events.ts';
 import type { Failure } from '../consensus/failure.ts';
 import type { Step } from './actor.ts';
 import { backoffMs, FORGET_AFTER_EPOCHS, FORGET_AFTER_FAILURES } from './schedule.ts';
@@ -43,6 +44,8 @@ export interface PeerState {
   readonly agent: string | null;
   /** Whether the last time that we dialled it nothing came of it: behind NAT, full, or refusing us. */
   readonly isUnreachable: boolean;
+  /** Whether a dial of ours has ever brought a connection. One that the peer had begun itself is no sign of that. */
+  readonly wasReached: boolean;
 }
 
 export type PeerMessage =
@@ -55,7 +58,12 @@ export type PeerMessage =
     }
   /** A slot is free and the peer's time has come. */
   | { readonly type: 'due' }
-  | { readonly type: 'dialed'; readonly nowMs: number }
+  | {
+      readonly type: 'dialed';
+      readonly nowMs: number;
+      /** Who began the connection: libp2p gives whoever dials the one that is there already. */
+      readonly direction: Direction;
+    }
   | { readonly type: 'handshaken' }
   /** Handed out at a bad moment: its place is crowded. */
   | { readonly type: 'postponed'; readonly untilMs: number }
@@ -94,6 +102,7 @@ export function newPeer(peerId: string, nowMs: number): PeerState {
     observations: 0,
     agent: null,
     isUnreachable: false,
+    wasReached: false,
   };
 }
 
@@ -133,9 +142,7 @@ export function peerTransition(state: PeerState, message: PeerMessage): Step<Pee
     case 'due':
       return isInFlight(state) ? unchanged(state) : step({ ...state, phase: { name: 'dialing' } });
     case 'dialed':
-      return state.phase.name === 'dialing'
-        ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs, isUnreachable: false })
-        : unchanged(state);
+      return state.phase.name === 'dialing' ? onDialed(state, message) : unchanged(state);
     case 'postponed':
       return state.phase.name === 'dialing'
         ? step({ ...state, phase: { name: 'backing-off', untilMs: message.untilMs } })
@@ -169,6 +176,11 @@ function onDiscovered(
     !isInFlight(state) &&
     (state.enr === null ? state.lastObservedEpoch < 0 : waitsForRecord(state) || (moved && state.failures > 0));
   return step(dueNow ? { ...updated, phase: { name: 'known' }, failures: 0, lastFailure: null } : updated);
+}
+
+function onDialed(state: PeerState, { nowMs, direction }: Of<'dialed'>): Step<PeerState, PeerEffect> {
+  const connected: PeerState = { ...state, phase: { name: 'handshaking' }, lastAliveMs: nowMs };
+  return step(direction === 'outbound' ? { ...connected, isUnreachable: false, wasReached: true } : connected);
 }
 
 function onObserved(state: PeerState, { nowMs, epoch, agent }: Of<'observed'>): Step<PeerState, PeerEffect> {

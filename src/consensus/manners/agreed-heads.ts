@@ -20,16 +20,16 @@ const MAX_HEADS = 64;
 const ZERO_ROOT = '00'.repeat(32);
 
 export function agreedHeads(): AgreedHeads {
-  /** Who has told of a head, in the order in which heads were first told. */
+  /** Who has told of a head, by its root and slot, in the order in which heads were first told. */
   const tellers = new Map<string, { readonly head: Head; readonly peers: Set<string> }>();
 
   return {
     heard(peerId, { headRoot, headSlot }) {
       if (headRoot === ZERO_ROOT) return;
-      const told = tellers.get(headRoot) ?? { head: { headRoot, headSlot }, peers: new Set<string>() };
-      if (told.head.headSlot !== headSlot) return;
+      const key = `${headSlot}/${headRoot}`;
+      const told = tellers.get(key) ?? { head: { headRoot, headSlot }, peers: new Set<string>() };
       if (told.peers.size < AGREEING_PEERS) told.peers.add(peerId);
-      tellers.set(headRoot, told);
+      tellers.set(key, told);
       if (tellers.size <= MAX_HEADS) return;
       const [oldest] = tellers.keys();
       if (oldest !== undefined) tellers.delete(oldest);

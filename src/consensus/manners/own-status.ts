@@ -2,7 +2,7 @@ import type { Client } from '../client.ts';
 import type { NetworkClock } from '../clock.ts';
 import type { Status } from '../containers.ts';
 import { createFinalityView } from '../finality.ts';
-import { forkStepAt, type Network } from '../network.ts';
+import { acceptedDigests, forkStepAt, type Network } from '../network.ts';
 import { agreedHeads } from './agreed-heads.ts';
 
 /**
@@ -12,7 +12,7 @@ import { agreedHeads } from './agreed-heads.ts';
  * A finalized epoch ahead of its own would be a ban at a Teku, and an invitation at all others.
  */
 export interface OwnStatus {
-  /** Takes in what a peer has said of its chain. */
+  /** Takes in what a peer has said of its chain, if that is ours. */
   heard(peerId: string, status: Status, nowMs: number): void;
   /**
    * What the peer is told.
@@ -82,7 +82,8 @@ export function createOwnStatus(network: Network, clock: NetworkClock): OwnStatu
 
   return {
     heard(peerId, status, nowMs) {
-      if (status.headSlot > clock.slotAt(nowMs)) return;
+      const isOurs = acceptedDigests(network, clock.epochAt(nowMs)).has(status.forkDigest);
+      if (!isOurs || status.headSlot > clock.slotAt(nowMs)) return;
       finality.heard(peerId, status, nowMs);
       heads.heard(peerId, status);
       lastOf.delete(peerId);

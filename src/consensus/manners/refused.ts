@@ -18,12 +18,22 @@ const BANNED_AFTER = 2;
 
 /**
  * Names what a peer means that was observed before and now ends a connection as soon as it knows who we are. Lighthouse and
- * Grandine close after noise when they are full and when they have banned us, without a Goodbye (network_behaviour.rs); Prysm
- * says Goodbye 3 while it has (sync/rpc_status.go).
+ * Grandine close after noise when they are full and when they have banned us, without a Goodbye (network_behaviour.rs), and
+ * before or in noise when they have banned our address (peerdb.rs); Prysm says Goodbye 3 while it
+ * has (sync/rpc_status.go).
  */
 export function refusedBy(failed: Failure, { client, observations, failures }: Refuser): Failure {
   const { stage, cause, detail } = failed;
   if (cause === 'fault' && client === 'Prysm') return failure(stage, 'banned', detail);
-  if (observations === 0 || !ENDED_EARLY.has(stage) || !WITHOUT_A_WORD.has(cause)) return failed;
-  return failure(stage, failures < BANNED_AFTER ? 'too_many_peers' : 'banned', detail);
+  if (observations === 0) return failed;
+  const isTooMuch = failures >= BANNED_AFTER;
+  if (ENDED_EARLY.has(stage) && WITHOUT_A_WORD.has(cause)) {
+    return failure(stage, isTooMuch ? 'banned' : 'too_many_peers', detail);
+  }
+  return isTooMuch && isAtTheDoor(failed) ? failure(stage, 'banned', detail) : failed;
+}
+
+/** Somebody listens there, and does not let us in. */
+function isAtTheDoor({ stage, cause }: Failure): boolean {
+  return (stage === 'dial' && cause === 'reset') || (stage === 'security' && cause === 'noise_failed');
 }

@@ -22,7 +22,7 @@ export function noteConnections(options: ConnectionsOptions): MonoTypeOperatorFu
       value.link.leave('given-up');
       return false;
     }
-    send(value.peerId, { type: 'dialed', nowMs: scheduler.now() });
+    send(value.peerId, { type: 'dialed', nowMs: scheduler.now(), direction: value.link.direction });
     return true;
   });
 }

@@ -1,5 +1,5 @@
 import { filter, map, merge, type Observable, type OperatorFunction, of, pipe, type SchedulerLike, tap } from 'rxjs';
-import { canDial } from '../../actors/can-dial.ts';
+import { canDial, needNotDial } from '../../actors/can-dial.ts';
 import type { CrowdLimits } from '../../consensus/address-policy.ts';
 import type { OptOut } from '../../consensus/opt-out.ts';
 import { type EventSource, observedEntry } from '../events-of.ts';
@@ -88,7 +88,8 @@ export function visiting(stages: VisitStages, ports: VisitPorts, peers: Peers, o
   const room = createWaitingRoom({
     capacity: limits.waiting,
     perPlace: limits.waitingPerPlace,
-    onEvicted: (link) => link.leave('no-room', { isDialable: canDial(registry.get(link.peerId)) }),
+    isDialable: (peerId) => canDial(registry.get(peerId)),
+    onEvicted: (link) => link.leave('no-room', { isDialable: needNotDial(registry.get(link.peerId)) }),
   });
   const slots = createSlots(limits.visits);
   const take = dueVisits({ registry, send, ledger, slots, perPlace: limits.dialsPerPlace, isWaiting: room.has });

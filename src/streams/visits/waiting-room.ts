@@ -5,17 +5,24 @@ import type { PeerLink } from '../ports/peer-link.ts';
 /**
  * Connections from peers that no visit uses: those of peers that we cannot dial are kept, and looked at once an epoch; the others
  * are let go after a while, so that they need not dial again at once. A place has so many and no more, and who is only let go
- * later makes room for who is kept.
+ * later makes room for who is kept. A connection that has ended is in the room no more.
  */
 export interface WaitingRoom {
-  /** Keeps the connection until the peer ends it; false when there is no room. */
+  /**
+   * Keeps the connection until the peer ends it, in place of an older one of the same peer; false, and nothing changed, when
+   * there is no room, or the peer has a newer one here.
+   */
   keep(link: PeerLink): boolean;
   /** Holds the connection until then; false when there is no room. */
   hold(link: PeerLink, untilMs: number): boolean;
-  /** Whether a connection of the peer is kept or held. */
+  /** A visit uses it now: it has its place, and nothing else becomes of it before it is kept or held anew. */
+  lend(link: PeerLink): void;
+  /** Whether a connection of the peer is here. */
   has(peerId: string): boolean;
-  /** Those that are kept, or have not been looked at: whoever is due among them may be looked at. */
+  /** Those that no visit uses, in the order in which they came. */
   waiting(): readonly PeerLink[];
+  /** Those of them that are kept. */
+  kept(): readonly PeerLink[];
   /** Those whose time is over; they are in the room no more. */
   takeOverdue(nowMs: number): readonly PeerLink[];
   /** Connections in the room. */
@@ -26,71 +33,117 @@ export interface WaitingRoomOptions {
   readonly capacity: number;
   /** Connections from one IP address, and from one /24 or /64. */
   readonly perPlace: CrowdLimits;
+  /** Whether we can do without a connection that is kept, since we can dial the peer by now. */
+  readonly isDialable: (peerId: string) => boolean;
   /** Ends the connection of who has to go for somebody else. */
   readonly onEvicted: (link: PeerLink) => void;
 }
 
 interface Guest {
   readonly link: PeerLink;
+  readonly place: string;
   /** Infinite for one that is kept. */
   readonly untilMs: number;
-  leave(): void;
+  readonly presence: Subscription;
+  isLent: boolean;
 }
 
-export function createWaitingRoom({ capacity, perPlace, onEvicted }: WaitingRoomOptions): WaitingRoom {
-  /** In the order in which they came. */
-  const guests = new Map<string, Guest>();
-  const crowd = createCrowd(perPlace);
+const FOR_GOOD = Number.POSITIVE_INFINITY;
 
-  function remove(peerId: string): void {
-    guests.get(peerId)?.leave();
-    guests.delete(peerId);
+export function createWaitingRoom({ capacity, perPlace, isDialable, onEvicted }: WaitingRoomOptions): WaitingRoom {
+  /** In the order in which they came. */
+  const guests = new Map<PeerLink, Guest>();
+  const crowd = createCrowd(perPlace);
+  const free = () => [...guests.values()].filter(({ isLent }) => !isLent);
+  const linksOf = (some: readonly Guest[]) => some.map(({ link }) => link);
+
+  function admit(link: PeerLink, place: string, untilMs: number): void {
+    crowd.enter(place);
+    const presence = new Subscription(() => {
+      crowd.leave(place);
+      guests.delete(link);
+    });
+    guests.set(link, { link, place, untilMs, presence, isLent: false });
+    presence.add(link.closed$.subscribe(() => presence.unsubscribe()));
   }
 
-  /** The one that has to go for somebody else who is kept, or for nobody. */
-  function dispensable(): Guest | undefined {
-    return [...guests.values()].find(({ untilMs }) => Number.isFinite(untilMs));
+  function evict({ link, presence }: Guest): void {
+    presence.unsubscribe();
+    onEvicted(link);
+  }
+
+  function fitsWithout(guest: Guest, place: string): boolean {
+    crowd.leave(guest.place);
+    const fits = crowd.hasRoom(place);
+    crowd.enter(guest.place);
+    return fits;
+  }
+
+  /** The one that has to go for a newcomer at this place, or nobody. */
+  function dispensable(place: string, isKept: boolean): Guest | undefined {
+    const held = free().filter(({ untilMs }) => untilMs < FOR_GOOD);
+    // Who is only held drives nobody from a place that is crowded.
+    if (!isKept) return crowd.hasRoom(place) ? held[0] : undefined;
+    const spare = free().filter(({ untilMs, link }) => untilMs === FOR_GOOD && isDialable(link.peerId));
+    return [...held, ...spare].find((guest) => fitsWithout(guest, place));
   }
 
   function enter(link: PeerLink, untilMs: number): boolean {
-    const { peerId } = link;
-    const before = guests.get(peerId);
-    if (before !== undefined) {
-      remove(peerId);
-      if (before.link !== link) onEvicted(before.link);
-    }
+    guests.get(link)?.presence.unsubscribe();
+    if (hasEnded(link)) return true;
     const place = ipOfMultiaddr(link.address) ?? '';
-    if (!crowd.hasRoom(place)) return false;
-    if (guests.size >= capacity) {
-      const other = dispensable();
+    if (guests.size >= capacity || !crowd.hasRoom(place)) {
+      const other = dispensable(place, untilMs === FOR_GOOD);
       if (other === undefined) return false;
-      remove(other.link.peerId);
-      onEvicted(other.link);
+      evict(other);
     }
-    crowd.enter(place);
-    const presence = new Subscription(() => crowd.leave(place));
-    guests.set(peerId, { link, untilMs, leave: () => presence.unsubscribe() });
-    // It may have ended already, and says so at once.
-    presence.add(
-      link.closed$.subscribe(() => {
-        if (guests.get(peerId)?.link === link) remove(peerId);
-      }),
-    );
+    admit(link, place, untilMs);
     return true;
   }
 
   return {
-    keep: (link) => enter(link, Number.POSITIVE_INFINITY),
+    keep(link) {
+      const others = free().filter((guest) => guest.untilMs === FOR_GOOD && isTwin(guest.link, link));
+      if (others.some((other) => other.link.openedMs > link.openedMs)) return false;
+      // The older of two goes first: it may be what holds the place.
+      for (const other of others) other.presence.unsubscribe();
+      const isIn = enter(link, FOR_GOOD);
+      for (const other of others) {
+        if (isIn) onEvicted(other.link);
+        else admit(other.link, other.place, FOR_GOOD);
+      }
+      return isIn;
+    },
     hold: enter,
-    has: (peerId) => guests.has(peerId),
-    waiting: () => [...guests.values()].map(({ link }) => link),
+    lend(link) {
+      const guest = guests.get(link);
+      if (guest !== undefined) guest.isLent = true;
+    },
+    has: (peerId) => [...guests.keys()].some((link) => link.peerId === peerId),
+    waiting: () => linksOf(free()),
+    kept: () => linksOf(free().filter(({ untilMs }) => untilMs === FOR_GOOD)),
     takeOverdue(nowMs) {
-      const overdue = [...guests.values()].filter(({ untilMs }) => untilMs <= nowMs).map(({ link }) => link);
-      for (const { peerId } of overdue) remove(peerId);
-      return overdue;
+      const overdue = free().filter(({ untilMs }) => untilMs <= nowMs);
+      for (const { presence } of overdue) presence.unsubscribe();
+      return linksOf(overdue);
     },
     get size() {
       return guests.size;
     },
   };
+}
+
+/** Another connection of the same peer. */
+function isTwin(one: PeerLink, other: PeerLink): boolean {
+  return one !== other && one.peerId === other.peerId;
+}
+
+function hasEnded({ closed$ }: PeerLink): boolean {
+  let ended = false;
+  closed$
+    .subscribe(() => {
+      ended = true;
+    })
+    .unsubscribe();
+  return ended;
 }
