@@ -9,7 +9,7 @@ import type { Slots } from '../flow/slots.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
 import { type ConnectedVisit, type VisitOutcome, visitSucceeded } from '../visit.ts';
 import type { TurnedAway, VisitTally } from '../visit-tally.ts';
-import type { Patience } from './patience.ts';
+import { ANSWERED_MS, type Patience } from './patience.ts';
 import type { Send } from './peers.ts';
 import type { VisitLedger } from './visit-ledger.ts';
 import type { WaitingRoom } from './waiting-room.ts';
@@ -61,8 +61,8 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
   /** Keeps whom we cannot dial, and lets the others go when they have been answered. */
   function wait(link: PeerLink): void {
     const { peerId, address } = link;
-    const isKept = !declines(peerId, address) && !canDial(registry.get(peerId)) && room.keep(link);
-    if (!isKept) hold(link);
+    const mayStay = !declines(peerId, address) && !canDial(registry.get(peerId));
+    if (!mayStay || !room.keep(link, scheduler.now() + ANSWERED_MS)) hold(link);
   }
 
   function hold(link: PeerLink): void {
@@ -106,6 +106,8 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
     const { peerId } = link;
     const peer = registry.get(peerId);
     if (!isWelcome(link) || isUnderWay(peer)) return false;
+    // Whom we can dial is dialled when its time comes again.
+    if (canDial(peer) && lookedIn.has(link)) return false;
     const epoch = clock.epochAt(nowMs);
     const lastEpoch = Math.max(peer?.lastObservedEpoch ?? -1, lookedIn.get(link) ?? -1);
     return lastEpoch < 0 || (lastEpoch < epoch && visitTimeMs(clock, peerId, epoch) <= nowMs);

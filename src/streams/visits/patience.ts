@@ -9,7 +9,7 @@ export interface Patience {
  * By then a peer has asked for our Status and has had its answer, over any round trip; and Lighthouse, which dials again 27 times a
  * minute whom it loses at once, does so ten times a minute (measured).
  */
-const FIRST_MS = 3_000;
+export const ANSWERED_MS = 3_000;
 const LONGEST_MS = 60_000;
 /** Who has not come for so long is new. */
 const FORGET_MS = 600_000;
@@ -27,7 +27,7 @@ export function createPatience(): Patience {
       const before = comings.get(peerId);
       const count = before === undefined || nowMs - before.lastMs > FORGET_MS ? 0 : before.count + 1;
       comings.set(peerId, { count, lastMs: nowMs });
-      return Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(count, 10));
+      return Math.min(LONGEST_MS, ANSWERED_MS * 2 ** Math.min(count, 10));
     },
   };
 }

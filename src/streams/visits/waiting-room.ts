@@ -9,10 +9,10 @@ import type { PeerLink } from '../ports/peer-link.ts';
  */
 export interface WaitingRoom {
   /**
-   * Keeps the connection until the peer ends it, in place of an older one of the same peer; false, and nothing changed, when
-   * there is no room, or the peer has a newer one here.
+   * Keeps the connection until the peer ends it, in place of an older one of the same peer, which is held until `untilMs`; false,
+   * and nothing changed, when there is no room, or the peer has a newer one here.
    */
-  keep(link: PeerLink): boolean;
+  keep(link: PeerLink, untilMs: number): boolean;
   /** Holds the connection until then; false when there is no room. */
   hold(link: PeerLink, untilMs: number): boolean;
   /** A visit uses it now: it has its place, and nothing else becomes of it before it is kept or held anew. */
@@ -43,7 +43,7 @@ interface Guest {
   readonly link: PeerLink;
   readonly place: string;
   /** Infinite for one that is kept. */
-  readonly untilMs: number;
+  untilMs: number;
   readonly presence: Subscription;
   isLent: boolean;
 }
@@ -102,16 +102,13 @@ export function createWaitingRoom({ capacity, perPlace, isDialable, onEvicted }:
   }
 
   return {
-    keep(link) {
+    keep(link, untilMs) {
       const others = free().filter((guest) => guest.untilMs === FOR_GOOD && isTwin(guest.link, link));
       if (others.some((other) => other.link.openedMs > link.openedMs)) return false;
-      // The older of two goes first: it may be what holds the place.
-      for (const other of others) other.presence.unsubscribe();
+      // It may be an older one that has the place.
+      for (const other of others) other.untilMs = untilMs;
       const isIn = enter(link, FOR_GOOD);
-      for (const other of others) {
-        if (isIn) onEvicted(other.link);
-        else admit(other.link, other.place, FOR_GOOD);
-      }
+      if (!isIn) for (const other of others) other.untilMs = FOR_GOOD;
       return isIn;
     },
     hold: enter,

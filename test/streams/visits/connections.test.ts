@@ -1,7 +1,6 @@
 import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../../src/consensus/failure.ts';
-import { GOODBYE } from '../../../src/streams/ports/peer-link.ts';
 import { visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
 import { noteConnections } from '../../../src/streams/visits/connections.ts';
 import { connectedVisit, fakeLink, inWords } from '../../support/streams/link.ts';
@@ -37,7 +36,7 @@ describe('noteConnections', () => {
       });
     });
     expect(noted).toEqual(['a a', 'late late']);
-    expect(sent).toEqual([['a', { type: 'dialed', nowMs: 2 }]]);
-    expect([awaited.goodbyes, late.goodbyes]).toEqual([[], [GOODBYE.clientShutdown]]);
+    expect(sent).toEqual([['a', { type: 'dialed', nowMs: 2, direction: 'outbound' }]]);
+    expect([awaited.leavings, late.leavings]).toEqual([[], ['given-up']]);
   });
 });
