@@ -1,31 +1,21 @@
 import { concatMap, filter, interval, map, merge, type Observable, type SchedulerLike, switchMap, tap } from 'rxjs';
-import { canDial, needNotDial } from '../../actors/can-dial.ts';
+import { canDial } from '../../actors/can-dial.ts';
 import { isInFlight, type PeerState } from '../../actors/peer.ts';
-import type { Registry } from '../../actors/registry.ts';
 import { visitTimeMs } from '../../actors/schedule.ts';
 import type { NetworkClock } from '../../consensus/clock.ts';
-import type { Cause } from '../../consensus/failure.ts';
 import type { Slots } from '../flow/slots.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
 import { type ConnectedVisit, type VisitOutcome, visitSucceeded } from '../visit.ts';
-import type { TurnedAway, VisitTally } from '../visit-tally.ts';
-import { ANSWERED_MS, type Patience } from './patience.ts';
+import type { TurnedAway } from '../visit-tally.ts';
+import { createKeeping, type KeepingOptions } from './keeping.ts';
 import type { Send } from './peers.ts';
 import type { VisitLedger } from './visit-ledger.ts';
-import type { WaitingRoom } from './waiting-room.ts';
 
-export interface InboundVisitsOptions {
-  readonly registry: Pick<Registry, 'get'>;
+export interface InboundVisitsOptions extends KeepingOptions {
   readonly send: Send;
   readonly ledger: VisitLedger;
   readonly slots: Slots;
-  readonly room: WaitingRoom;
-  readonly patience: Patience;
-  readonly tally: Pick<VisitTally, 'turnedAway'>;
   readonly clock: NetworkClock;
-  readonly scheduler: Pick<SchedulerLike, 'now'>;
-  /** Whether its operator asked us to leave the peer alone. */
-  readonly declines: (peerId: string, address: string) => boolean;
 }
 
 /** What becomes of connections that peers begin. */
@@ -40,38 +30,11 @@ export interface InboundVisits {
   look(): readonly ConnectedVisit[];
 }
 
-/** Whoever says so, or whose record does, is no longer kept. */
-const UNWELCOME: ReadonlySet<Cause | undefined> = new Set<Cause>(['wrong_fork', 'gated']);
-
 export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
-  const { registry, send, ledger, slots, room, patience, tally, clock, scheduler, declines } = options;
-  /** The epoch in which a connection was looked at last. Once is enough, whatever came of it. */
+  const { registry, send, ledger, slots, room, tally, clock, scheduler, declines } = options;
+  const { wait, letGo, isWelcome } = createKeeping(options);
+  /** The epoch in which a connection was looked at last, or the registry had no room for its peer. Once is enough, whatever came of it. */
   const lookedIn = new WeakMap<PeerLink, number>();
-
-  function isWelcome({ peerId, address }: PeerLink): boolean {
-    return !declines(peerId, address) && !UNWELCOME.has(registry.get(peerId)?.lastFailure?.cause);
-  }
-
-  function leave(link: PeerLink): void {
-    const { peerId, address } = link;
-    // Nor need somebody come again who asked to be left alone.
-    link.leave('declined', { isDialable: declines(peerId, address) || needNotDial(registry.get(peerId)) });
-  }
-
-  /** Keeps whom we cannot dial, and lets the others go when they have been answered. */
-  function wait(link: PeerLink): void {
-    const { peerId, address } = link;
-    const mayStay = !declines(peerId, address) && !canDial(registry.get(peerId));
-    if (!mayStay || !room.keep(link, scheduler.now() + ANSWERED_MS)) hold(link);
-  }
-
-  function hold(link: PeerLink): void {
-    const { peerId } = link;
-    const nowMs = scheduler.now();
-    if (room.hold(link, nowMs + patience.holdMs(peerId, nowMs))) return;
-    tally.turnedAway(link.client(), 'no-room');
-    leave(link);
-  }
 
   function turnAway(link: PeerLink, reason: TurnedAway): null {
     tally.turnedAway(link.client(), reason);
@@ -84,9 +47,10 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
     const { peerId } = link;
     if (!slots.tryTake()) return null;
     const nowMs = scheduler.now();
-    lookedIn.set(link, clock.epochAt(look.openedMs));
     const verdict = send(peerId, { type: 'inbound', nowMs, epoch: clock.epochAt(nowMs) });
-    if (!verdict.some(({ type }) => type === 'adopt')) {
+    const isAdopted = verdict.some(({ type }) => type === 'adopt');
+    if (isAdopted || registry.get(peerId) === undefined) lookedIn.set(link, clock.epochAt(look.openedMs));
+    if (!isAdopted) {
       slots.release();
       return null;
     }
@@ -106,21 +70,18 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
     const { peerId } = link;
     const peer = registry.get(peerId);
     if (!isWelcome(link) || isUnderWay(peer)) return false;
+    const observedIn = peer?.lastObservedEpoch ?? -1;
     // Whom we can dial is dialled when its time comes again.
-    if (canDial(peer) && lookedIn.has(link)) return false;
+    if (canDial(peer) && observedIn >= 0) return false;
     const epoch = clock.epochAt(nowMs);
-    const lastEpoch = Math.max(peer?.lastObservedEpoch ?? -1, lookedIn.get(link) ?? -1);
+    const lastEpoch = Math.max(observedIn, lookedIn.get(link) ?? -1);
     return lastEpoch < 0 || (lastEpoch < epoch && visitTimeMs(clock, peerId, epoch) <= nowMs);
   }
 
   return {
     receive,
     turnAway: (link) => turnAway(link, 'paused'),
-    letGo() {
-      for (const link of room.takeOverdue(scheduler.now())) leave(link);
-      // What makes somebody unwelcome is known when its visit has ended, and it is kept by then.
-      for (const link of room.kept()) if (!isWelcome(link)) hold(link);
-    },
+    letGo,
     look() {
       const nowMs = scheduler.now();
       return room.waiting().flatMap((link) => {

@@ -1,6 +1,6 @@
-import { Subscription } from 'rxjs';
-import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../../consensus/address-policy.ts';
+import { type CrowdLimits, ipOfMultiaddr } from '../../consensus/address-policy.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
+import { createGuests, FOR_GOOD, type Guest } from './guests.ts';
 
 /**
  * Connections from peers that no visit uses: those of peers that we cannot dial are kept, and looked at once an epoch; the others
@@ -39,71 +39,35 @@ export interface WaitingRoomOptions {
   readonly onEvicted: (link: PeerLink) => void;
 }
 
-interface Guest {
-  readonly link: PeerLink;
-  readonly place: string;
-  /** Infinite for one that is kept. */
-  untilMs: number;
-  readonly presence: Subscription;
-  isLent: boolean;
-}
-
-const FOR_GOOD = Number.POSITIVE_INFINITY;
-
 export function createWaitingRoom({ capacity, perPlace, isDialable, onEvicted }: WaitingRoomOptions): WaitingRoom {
-  /** In the order in which they came. */
-  const guests = new Map<PeerLink, Guest>();
-  const crowd = createCrowd(perPlace);
-  const free = () => [...guests.values()].filter(({ isLent }) => !isLent);
-  const linksOf = (some: readonly Guest[]) => some.map(({ link }) => link);
-
-  function admit(link: PeerLink, place: string, untilMs: number): void {
-    crowd.enter(place);
-    const presence = new Subscription(() => {
-      crowd.leave(place);
-      guests.delete(link);
-    });
-    guests.set(link, { link, place, untilMs, presence, isLent: false });
-    presence.add(link.closed$.subscribe(() => presence.unsubscribe()));
-  }
-
-  function evict({ link, presence }: Guest): void {
-    presence.unsubscribe();
-    onEvicted(link);
-  }
-
-  function fitsWithout(guest: Guest, place: string): boolean {
-    crowd.leave(guest.place);
-    const fits = crowd.hasRoom(place);
-    crowd.enter(guest.place);
-    return fits;
-  }
+  const guests = createGuests(perPlace);
 
   /** The one that has to go for a newcomer at this place, or nobody. */
   function dispensable(place: string, isKept: boolean): Guest | undefined {
-    const held = free().filter(({ untilMs }) => untilMs < FOR_GOOD);
+    const held = guests.free().filter(({ untilMs }) => untilMs < FOR_GOOD);
     // Who is only held drives nobody from a place that is crowded.
-    if (!isKept) return crowd.hasRoom(place) ? held[0] : undefined;
-    const spare = free().filter(({ untilMs, link }) => untilMs === FOR_GOOD && isDialable(link.peerId));
-    return [...held, ...spare].find((guest) => fitsWithout(guest, place));
+    if (!isKept) return guests.hasRoomAt(place) ? held[0] : undefined;
+    const spare = guests.free().filter(({ untilMs, link }) => untilMs === FOR_GOOD && isDialable(link.peerId));
+    return [...held, ...spare].find((guest) => guests.hasRoomAt(place, guest));
   }
 
   function enter(link: PeerLink, untilMs: number): boolean {
-    guests.get(link)?.presence.unsubscribe();
+    guests.get(link)?.depart();
     if (hasEnded(link)) return true;
     const place = ipOfMultiaddr(link.address) ?? '';
-    if (guests.size >= capacity || !crowd.hasRoom(place)) {
+    if (guests.size >= capacity || !guests.hasRoomAt(place)) {
       const other = dispensable(place, untilMs === FOR_GOOD);
       if (other === undefined) return false;
-      evict(other);
+      other.depart();
+      onEvicted(other.link);
     }
-    admit(link, place, untilMs);
+    guests.admit(link, place, untilMs);
     return true;
   }
 
   return {
     keep(link, untilMs) {
-      const others = free().filter((guest) => guest.untilMs === FOR_GOOD && isTwin(guest.link, link));
+      const others = guests.free().filter((guest) => guest.untilMs === FOR_GOOD && isTwin(guest.link, link));
       if (others.some((other) => other.link.openedMs > link.openedMs)) return false;
       // It may be an older one that has the place.
       for (const other of others) other.untilMs = untilMs;
@@ -116,18 +80,22 @@ export function createWaitingRoom({ capacity, perPlace, isDialable, onEvicted }:
       const guest = guests.get(link);
       if (guest !== undefined) guest.isLent = true;
     },
-    has: (peerId) => [...guests.keys()].some((link) => link.peerId === peerId),
-    waiting: () => linksOf(free()),
-    kept: () => linksOf(free().filter(({ untilMs }) => untilMs === FOR_GOOD)),
+    has: guests.includes,
+    waiting: () => linksOf(guests.free()),
+    kept: () => linksOf(guests.free().filter(({ untilMs }) => untilMs === FOR_GOOD)),
     takeOverdue(nowMs) {
-      const overdue = free().filter(({ untilMs }) => untilMs <= nowMs);
-      for (const { presence } of overdue) presence.unsubscribe();
+      const overdue = guests.free().filter(({ untilMs }) => untilMs <= nowMs);
+      for (const guest of overdue) guest.depart();
       return linksOf(overdue);
     },
     get size() {
       return guests.size;
     },
   };
+}
+
+function linksOf(guests: readonly Guest[]): readonly PeerLink[] {
+  return guests.map(({ link }) => link);
 }
 
 /** Another connection of the same peer. */

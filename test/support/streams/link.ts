@@ -1,4 +1,4 @@
-import { concat, NEVER, type Observable, of } from 'rxjs';
+import { concat, NEVER, type Observable, of, ReplaySubject } from 'rxjs';
 import type { Client } from '../../../src/consensus/client.ts';
 import type { MetaData, Status } from '../../../src/consensus/containers.ts';
 import { type Failure, type Outcome, success } from '../../../src/consensus/failure.ts';
@@ -31,7 +31,7 @@ export interface LinkBehaviour {
   readonly direction: PeerLink['direction'];
   readonly address: string;
   /** Which client it is, as far as that is known from the start. */
-  readonly client: Client;
+  readonly client: Client | (() => Client);
   readonly openedMs: number;
   readonly identity$: Observable<Outcome<Identity>>;
   readonly status$: Observable<Outcome<Status>>;
@@ -81,7 +81,7 @@ export function fakeLink(behaviour: Partial<LinkBehaviour> = {}): FakeLink {
     openedMs,
     address,
     transport: 'tcp',
-    client: () => client,
+    client: () => (typeof client === 'function' ? client() : client),
     identify: () => asks('identify', identity$),
     status: () => asks('status', status$),
     metaData: () => asks('metadata', metaData$),
@@ -102,6 +102,26 @@ export function fakeLink(behaviour: Partial<LinkBehaviour> = {}): FakeLink {
     dialable,
   };
   return link;
+}
+
+export interface ClosableLink extends FakeLink {
+  /** The peer ends the connection. */
+  close(failure: Failure): void;
+  hasClosed(): boolean;
+}
+
+/** A connection that tells of its end whenever it is asked. */
+export function closableLink(behaviour: Partial<LinkBehaviour> = {}): ClosableLink {
+  const closed = new ReplaySubject<Failure>(1);
+  let isOver = false;
+  return {
+    ...fakeLink({ closed$: closed, ...behaviour }),
+    close(failure) {
+      isOver = true;
+      closed.next(failure);
+    },
+    hasClosed: () => isOver,
+  };
 }
 
 /** A gossip RPC that subscribes to attestation subnets of our digest. */
