@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-const cacheFolder = (name: string) => fileURLToPath(new URL(`node_modules/.cache/${name}`, import.meta.url));
 const CORES = availableParallelism();
 
 /** Files that have a process each, and start first, with little beside them. */
@@ -22,12 +21,8 @@ const ALONE = [
 export default defineConfig({
   test: {
     setupFiles: ['test/setup.ts'],
-    env: {
-      // Programs that tests start need less time to load their modules.
-      NODE_COMPILE_CACHE: cacheFolder('node-compile'),
-      // What probes remember is that of the tests, and not of whoever runs them.
-      XDG_STATE_HOME: cacheFolder('test-state'),
-    },
+    // Programs that tests start need less time to load their modules.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
