@@ -10,6 +10,7 @@ import {
   of,
   race,
   type SchedulerLike,
+  take,
   takeWhile,
   timeout,
   timer,
@@ -55,7 +56,7 @@ export async function leave(connection: Connection, options: LeaveOptions): Prom
     goodbye === null ? of(null) : defer(() => tell(connection, goodbye, closed$, scheduler)),
   ).pipe(ignoreElements());
   try {
-    await lastValueFrom(race(farewell$, closed$), { defaultValue: undefined });
+    await lastValueFrom(race(farewell$, closed$.pipe(take(1))), { defaultValue: undefined });
   } catch (error) {
     onProblem(error);
   }
@@ -94,7 +95,7 @@ function tell(
   scheduler: SchedulerLike,
 ): Observable<unknown> {
   const said$ = from(sayGoodbye(connection, goodbye)).pipe(timeout({ first: GOODBYE_MS, scheduler }), ignoreElements());
-  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)));
+  return concat(said$, race(closed$.pipe(take(1)), timer(CLOSE_MS, scheduler)));
 }
 
 /** Clients differ in whether they answer a Goodbye, so no answer is waited for. */
