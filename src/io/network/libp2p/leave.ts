@@ -40,11 +40,12 @@ export interface LeaveOptions {
 /** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
 const QUIET_MS = 250;
 const LOOK_MS = 50;
-const PATIENCE_MS = 3_000;
-/** How long a Goodbye may take. */
-const GOODBYE_MS = 1_000;
+/** What a peer has asked is answered within seconds, or nobody waits for it any more. */
+const PATIENCE_MS = 10_000;
+/** How long a Goodbye may take: one that is cut off is held against us. */
+const GOODBYE_MS = 3_000;
 /** So long for the peer to close, which it does as soon as it has read our Goodbye; over QUIC an end of ours would overtake that. */
-const CLOSE_MS = 1_000;
+const CLOSE_MS = 2_000;
 /** Streams that stay open as long as the connection does, and that nobody waits for. */
 const LASTING = /^\/(meshsub|floodsub)\//;
 
