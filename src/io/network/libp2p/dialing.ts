@@ -57,6 +57,7 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
     peerId: string,
     signal: AbortSignal,
   ): Promise<Outcome<PeerLink>> {
+    const startMs = Date.now();
     const errors: unknown[] = [];
     for (const [index, address] of dialable.entries()) {
       const isLast = index === dialable.length - 1;
@@ -64,7 +65,7 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
       try {
         const connection = await node.dial(address, { signal: patience });
         signal.throwIfAborted();
-        if (connection.remotePeer.toString() === peerId) return success(linkOf(connection));
+        if (connection.remotePeer.toString() === peerId) return success(linkSince(connection, startMs));
         // libp2p takes whoever answers for the peer that was dialled, so that is looked at here.
         abandon(connection);
         errors.push(new UnexpectedPeerError(`${connection.remotePeer} answers at ${connection.remoteAddr}`));
@@ -74,6 +75,12 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
       }
     }
     return { ok: false, failure: failureOf('dial', errors.length === 1 ? errors[0] : new AggregateError(errors)) };
+  }
+
+  /** libp2p gives the connection that there is, if there is one: what was said on it before is of another moment. */
+  function linkSince(connection: Connection, startMs: number): PeerLink {
+    const link = linkOf(connection);
+    return connection.timeline.open < startMs ? link.again(startMs) : link;
   }
 
   return { connect, isAwaited: (peerId) => [...awaited].some((target) => target.peerId === peerId) };

@@ -10,6 +10,7 @@ import {
   of,
   race,
   type SchedulerLike,
+  take,
   takeWhile,
   timeout,
   timer,
@@ -39,11 +40,12 @@ export interface LeaveOptions {
 /** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
 const QUIET_MS = 250;
 const LOOK_MS = 50;
-const PATIENCE_MS = 3_000;
-/** How long a Goodbye may take. */
-const GOODBYE_MS = 1_000;
+/** What a peer has asked is answered within seconds, or nobody waits for it any more. */
+const PATIENCE_MS = 10_000;
+/** How long a Goodbye may take: one that is cut off is held against us. */
+const GOODBYE_MS = 3_000;
 /** So long for the peer to close, which it does as soon as it has read our Goodbye; over QUIC an end of ours would overtake that. */
-const CLOSE_MS = 1_000;
+const CLOSE_MS = 2_000;
 /** Streams that stay open as long as the connection does, and that nobody waits for. */
 const LASTING = /^\/(meshsub|floodsub)\//;
 
@@ -55,7 +57,7 @@ export async function leave(connection: Connection, options: LeaveOptions): Prom
     goodbye === null ? of(null) : defer(() => tell(connection, goodbye, closed$, scheduler)),
   ).pipe(ignoreElements());
   try {
-    await lastValueFrom(race(farewell$, closed$), { defaultValue: undefined });
+    await lastValueFrom(race(farewell$, closed$.pipe(take(1))), { defaultValue: undefined });
   } catch (error) {
     onProblem(error);
   }
@@ -94,7 +96,7 @@ function tell(
   scheduler: SchedulerLike,
 ): Observable<unknown> {
   const said$ = from(sayGoodbye(connection, goodbye)).pipe(timeout({ first: GOODBYE_MS, scheduler }), ignoreElements());
-  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)));
+  return concat(said$, race(closed$.pipe(take(1)), timer(CLOSE_MS, scheduler)));
 }
 
 /** Clients differ in whether they answer a Goodbye, so no answer is waited for. */
