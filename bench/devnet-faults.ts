@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { firstValueFrom, timer } from 'rxjs';
-import { crawlDevnet } from '../test/e2e/support/crawled-devnet.ts';
-import { epochStartMs, isNamed, watchNodes } from '../test/e2e/support/watch-nodes.ts';
+import { crawlDevnet } from '../test/support/e2e/crawled-devnet.ts';
+import { epochStartMs, isNamed, watchNodes } from '../test/support/e2e/watch-nodes.ts';
 
 /**
  * A crawl of a devnet with every client, every reach and every fault: who was observed in which epoch, what was said of

@@ -6,6 +6,12 @@ import { vi } from 'vitest';
  */
 const PATIENCE_MS = 10_000;
 
-const waitFor = vi.waitFor;
-vi.waitFor = (callback, options = {}) =>
-  waitFor(callback, typeof options === 'number' ? options : { timeout: PATIENCE_MS, ...options });
+/** This is loaded before every file, also before those that share a process. */
+const PATIENT = Symbol.for('valtrack.test.patient');
+
+const { waitFor } = vi;
+if (!(PATIENT in waitFor)) {
+  const patiently: typeof waitFor = (callback, options = {}) =>
+    waitFor(callback, typeof options === 'number' ? options : { timeout: PATIENCE_MS, ...options });
+  vi.waitFor = Object.assign(patiently, { [PATIENT]: true });
+}

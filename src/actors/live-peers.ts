@@ -45,7 +45,7 @@ export function createLivePeers({ records, perform, onWake }: LivePeersOptions):
   function settle(peer: PeerState): void {
     const isForgotten = peer.phase.name === 'forgotten';
     if (!isForgotten && records.byId.get(peer.peerId) !== peer && records.put(peer)) onWake();
-    if (isForgotten || !isInFlight(peer)) live.delete(peer.peerId);
+    if (!isInFlight(peer)) live.delete(peer.peerId);
   }
 
   return {

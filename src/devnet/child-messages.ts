@@ -9,6 +9,11 @@ export interface ToChild {
 }
 
 export type FromChild =
-  | { readonly kind: 'started'; readonly network: DevnetFile; readonly networkPath: string }
+  | {
+      readonly kind: 'started';
+      readonly network: DevnetFile;
+      readonly networkPath: string;
+      readonly penaltiesPath: string;
+    }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'problem'; readonly peerId: string; readonly during: string; readonly reason: string };

@@ -22,7 +22,8 @@ async function run({ options }: ToChild): Promise<void> {
     tell({ kind: 'failed', reason: reasonOf(error) });
     return;
   }
-  tell({ kind: 'started', network: devnet.network, networkPath: devnet.networkPath });
+  const { network, networkPath, penaltiesPath } = devnet;
+  tell({ kind: 'started', network, networkPath, penaltiesPath });
   await disconnected;
   await devnet.stop();
   // libp2p leaves timers of up to a second behind, for which nobody should wait.

@@ -1,16 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AddressBlock, claimAddressBlock, hasIp6Loopback, MAX_NODES } from './addresses.ts';
-import { type DevnetClock, slotAt, slots } from './clock.ts';
-import { SLOTS_PER_EPOCH } from './duties.ts';
-import { endpointsOf } from './endpoints.ts';
-import { type Host, startHost } from './host.ts';
+import { hasIp6Loopback, MAX_NODES } from './addresses.ts';
+import { type DevnetPlan, startNodes } from './devnet-nodes.ts';
 import { installNativeRecordCrypto } from './native-crypto.ts';
-import { acquaintances } from './neighbours.ts';
-import { type DevnetFile, describeNetwork, writeNetworkFile } from './network-file.ts';
-import { type NodeOptions, type SimulatedNode, simulateNode } from './node.ts';
+import type { DevnetFile } from './network-file.ts';
+import type { Manners } from './node.ts';
 import type { Problem } from './peers.ts';
-import { createRecord, presenceAt } from './record.ts';
+import { openPenaltyBook, type Penalty } from './penalties.ts';
+import { publishTruth } from './published-truth.ts';
 import { type ForkPlan, type ForkSchedule, fuluSchedule, withForks } from './schedule.ts';
 import { openSubscriptionLog } from './subscription-log.ts';
 import { drawTruth, type NodeTruth } from './truth.ts';
@@ -31,6 +28,18 @@ export interface DevnetOptions {
   readonly forkIn?: ForkPlan;
   /** Whether there are nodes of every kind, faulty ones among them; by default from 100 nodes on. */
   readonly faults?: boolean;
+  /** The epoch in which the devnet begins; 0 for a network at its genesis, before anything is finalized. By default 10. */
+  readonly firstEpoch?: number;
+  /**
+   * How nodes treat their peers. `lenient` by default; `as-real` has them dial, judge, ban and refuse as the clients do,
+   * with some nodes that are full, crowded or syncing.
+   */
+  readonly manners?: Manners;
+  /**
+   * Whether banned peers make the address banned that they have come from, as at Lighthouse. Not by default: on loopback
+   * everybody has the same.
+   */
+  readonly bansAddresses?: boolean;
   /** Told of what goes wrong with a peer. */
   readonly onProblem?: (problem: Problem) => void;
 }
@@ -39,11 +48,16 @@ export interface Devnet {
   /** What `network.json` says at this moment. */
   readonly network: DevnetFile;
   readonly networkPath: string;
+  /** What nodes have held against their peers so far; nothing where they are lenient. */
+  penalties(): readonly Penalty[];
+  /** The same, a line of JSON each, written as it happens; there is no such file where nodes are lenient. */
+  readonly penaltiesPath: string;
   stop(): Promise<void>;
 }
 
 /** The network has finalised, and clients that look back find epochs to look at. */
 export const FIRST_EPOCH = 10;
+const PENALTIES_FILE = 'penalties.ndjson';
 const DEFAULT_ACTIVE_VALIDATORS = 1_000_000;
 /** With fewer nodes there would be too many odd ones among them. */
 const MIN_MIXED_NODES = 100;
@@ -54,75 +68,32 @@ const MIN_MIXED_NODES = 100;
  * @throws RangeError when the number of nodes is not possible, Error when no addresses are free.
  */
 export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
-  const { nodes: count, seed, slotMs, dir, recordSubscriptions = false, onProblem = () => undefined } = options;
-  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, faults: mixed = count >= MIN_MIXED_NODES } = options;
-  if (!Number.isInteger(count) || count < 1 || count > MAX_NODES) {
-    throw new RangeError(`a devnet has 1 to ${MAX_NODES} nodes, not ${count}`);
-  }
-  const schedule = planForks(options.schedule ?? fuluSchedule(seed), options.forkIn);
+  const { dir, recordSubscriptions = false, onProblem = () => undefined } = options;
+  const plan = await planOf(options);
   installNativeRecordCrypto();
-  const drawn = drawTruth({ nodes: count, seed, activeValidators, firstEpoch: FIRST_EPOCH, mixed });
-  const truths = mixed && !(await hasIp6Loopback()) ? drawn.map(withoutIp6) : drawn;
+  const penaltiesPath = join(dir, PENALTIES_FILE);
 
   // What has been started is stopped in reverse, on request or when a later step fails.
   const started = new AsyncDisposableStack();
   try {
     await mkdir(dir, { recursive: true });
-    const block = await claimAddressBlock();
-    started.defer(() => block.release());
-    const hosts: StartedHost[] = [];
-    started.defer(async () => void (await Promise.all(hosts.map(({ host }) => host.stop()))));
-    for (const truth of truths) hosts.push(await startOn(block, truth, schedule));
-
     const log = recordSubscriptions ? openSubscriptionLog(join(dir, 'subscriptions.ndjson')) : undefined;
     if (log !== undefined) started.defer(() => log.close());
-    const clock: DevnetClock = { slotMs, genesisTimeMs: Date.now() - FIRST_EPOCH * SLOTS_PER_EPOCH * slotMs };
-    const nodes: SimulatedNode[] = [];
-    const nodeIds = new Set(truths.map((truth) => truth.nodeId));
-    const isStranger = (nodeId: string) => !nodeIds.has(nodeId);
-    started.defer(() => {
-      for (const node of nodes) node.retire();
+    const book = plan.manners === 'as-real' ? openPenaltyBook(penaltiesPath) : undefined;
+    if (book !== undefined) started.defer(() => book.close());
+    const running = await startNodes(plan, started, {
+      onProblem,
+      onPenalty: (penalty) => book?.note(penalty),
+      onSubnets: (...change) => log?.write(...change),
     });
-    for (const host of hosts) {
-      const onSubnets: NodeOptions['onSubnets'] = (...change) => log?.write(...change);
-      nodes.push(await simulateNode({ ...host, schedule, clock, isStranger, onProblem, onSubnets }));
-    }
-
-    const neighbours = acquaintances(truths, seed);
-    const introduce = (newcomers: ReadonlySet<SimulatedNode>) => {
-      for (const [index, known] of neighbours.entries()) {
-        for (const other of known.map((neighbour) => nodes[neighbour])) {
-          if (other !== undefined && newcomers.has(other)) nodes[index]?.meet(other.record());
-        }
-      }
-    };
-    introduce(new Set(nodes));
-
-    const networkPath = join(dir, 'network.json');
-    const describe = () => describeNetwork({ clock, schedule, activeValidators, nodes });
-    const firstSlot = slotAt(clock, Date.now());
-    for (const node of nodes) node.advance(firstSlot);
-    let network = describe();
-    await writeNetworkFile(networkPath, network);
-
-    let lastWrite: Promise<void> = Promise.resolve();
-    started.defer(() => lastWrite);
-    const ticking = slots(clock).subscribe((slot) => {
-      const changed = nodes.filter((node) => node.advance(slot));
-      if (changed.length === 0) return;
-      introduce(new Set(changed));
-      network = describe();
-      lastWrite = lastWrite
-        .then(() => writeNetworkFile(networkPath, network))
-        .catch((error: unknown) => onProblem({ peerId: '', during: `writing ${networkPath}`, error }));
-    });
-    started.defer(() => ticking.unsubscribe());
-
+    const published = await publishTruth({ ...plan, ...running, dir, onProblem }, started);
     return {
       get network() {
-        return network;
+        return published.network;
       },
-      networkPath,
+      networkPath: published.path,
+      penalties: () => book?.penalties ?? [],
+      penaltiesPath,
       stop: () => started.disposeAsync(),
     };
   } catch (error) {
@@ -131,23 +102,23 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   }
 }
 
-interface StartedHost {
-  readonly truth: NodeTruth;
-  readonly record: ReturnType<typeof createRecord>;
-  readonly host: Host;
-}
-
-async function startOn(block: AddressBlock, truth: NodeTruth, schedule: ForkSchedule): Promise<StartedHost> {
-  const endpoints = await endpointsOf(truth, truth.index, block);
-  const record = createRecord(truth, presenceAt(truth, schedule, FIRST_EPOCH), endpoints);
-  return { truth, record, host: await startHost({ truth, record, endpoints, block }) };
+async function planOf(options: DevnetOptions): Promise<DevnetPlan> {
+  const { nodes: count, seed, slotMs, faults: mixed = count >= MIN_MIXED_NODES, firstEpoch = FIRST_EPOCH } = options;
+  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, manners = 'lenient', bansAddresses = false } = options;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_NODES) {
+    throw new RangeError(`a devnet has 1 to ${MAX_NODES} nodes, not ${count}`);
+  }
+  const schedule = planForks(options.schedule ?? fuluSchedule(seed), firstEpoch, options.forkIn);
+  const drawn = drawTruth({ nodes: count, seed, activeValidators, firstEpoch, mixed });
+  const truths = mixed && !(await hasIp6Loopback()) ? drawn.map(withoutIp6) : drawn;
+  return { seed, slotMs, firstEpoch, activeValidators, manners, bansAddresses, schedule, truths };
 }
 
 /** @throws RangeError for a fork that is not ahead */
-function planForks(schedule: ForkSchedule, plan: ForkPlan = {}): ForkSchedule {
+function planForks(schedule: ForkSchedule, firstEpoch: number, plan: ForkPlan = {}): ForkSchedule {
   for (const [name, epoch] of Object.entries(plan)) {
-    if (!Number.isInteger(epoch) || epoch <= FIRST_EPOCH) {
-      throw new RangeError(`${name} must be an epoch after ${FIRST_EPOCH}, in which a devnet begins, not ${epoch}`);
+    if (!Number.isInteger(epoch) || epoch <= firstEpoch) {
+      throw new RangeError(`${name} must be an epoch after ${firstEpoch}, in which a devnet begins, not ${epoch}`);
     }
   }
   return withForks(schedule, plan);

@@ -14,11 +14,13 @@ export interface Endpoints {
 }
 
 const IP6_LOOPBACK = '::1';
-/** Chooses a node's addresses by how it can be reached. */
+
+/** Chooses a node's addresses by how it can be reached; `withQuic` is whether one with TCP and IPv4 has QUIC besides. */
 export async function endpointsOf(
   { reach, behaviour }: Pick<Kind, 'reach' | 'behaviour'>,
   index: number,
   block: AddressBlock,
+  withQuic = false,
 ): Promise<Endpoints> {
   const { port } = block;
   const host = block.host(index);
@@ -67,12 +69,14 @@ export async function endpointsOf(
         },
       };
     }
-    default:
+    default: {
+      const quic = withQuic && reach === 'tcp' ? { quic: portBytes(quicPort) } : {};
       return {
-        listen: [tcp4],
+        listen: 'quic' in quic ? [tcp4, quic4] : [tcp4],
         discovery: { ip4: udp4 },
-        entries: { ...ip4, tcp: portBytes(port), udp: portBytes(port) },
+        entries: { ...ip4, tcp: portBytes(port), udp: portBytes(port), ...quic },
       };
+    }
   }
 }
 

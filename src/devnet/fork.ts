@@ -16,6 +16,8 @@ export interface ForkedDevnet {
   /** The truth as it was when the devnet had started. */
   readonly network: DevnetFile;
   readonly networkPath: string;
+  /** Where nodes write what they hold against their peers; no such file where they are lenient. */
+  readonly penaltiesPath: string;
   /** Ends the devnet and resolves when its process is gone. */
   stop(): Promise<void>;
 }
@@ -37,7 +39,7 @@ export async function forkDevnet(
   const exited = once(child, 'exit');
   let stopping = false;
 
-  const started = Promise.withResolvers<{ network: DevnetFile; networkPath: string }>();
+  const started = Promise.withResolvers<Omit<ForkedDevnet, 'stop'>>();
   child.on('error', (error) => started.reject(error));
   child.on('message', (message: FromChild) => {
     if (message.kind === 'started') started.resolve(message);

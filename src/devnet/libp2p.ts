@@ -9,6 +9,7 @@ import { tcp } from '@libp2p/tcp';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import { CLIENTS } from './clients.ts';
 import type { Endpoints } from './endpoints.ts';
+import { type Gate, gaterOf, openGate } from './gate.ts';
 import { noiseThatEnds, resetStreams, strangersKey } from './hostile-libp2p.ts';
 import { SILENT } from './silent-logger.ts';
 import type { NodeTruth } from './truth.ts';
@@ -17,6 +18,8 @@ export interface Libp2pHost {
   readonly libp2p: Libp2p;
   /** `null` for a node that has no gossip to offer. */
   readonly pubsub: PubSub<GossipsubEvents> | null;
+  /** Whom it lets in; its peer manager may change that. */
+  readonly gate: Gate;
 }
 
 /** More than a crawler with many connections from one address will reach. */
@@ -30,18 +33,19 @@ const GOSSIP_PROTOCOLS = ['/meshsub/1.1.0', '/meshsub/1.2.0'];
 /** Starts a node's libp2p with what its client has of it, and what its behaviour makes of that. */
 export async function startLibp2p(truth: NodeTruth, { listen }: Endpoints): Promise<Libp2pHost> {
   const { behaviour } = truth;
-  const options = baseOptions(truth, listen);
+  const gate = openGate();
+  const options = { ...baseOptions(truth, listen), connectionGater: gaterOf(gate) };
   if (behaviour === 'reset-at-subscriptions') {
     const libp2p = await createLibp2p({ ...options, services: { identify: identify() } });
     await resetStreams(libp2p, GOSSIP_PROTOCOLS);
-    return { libp2p, pubsub: null };
+    return { libp2p, pubsub: null, gate };
   }
   const libp2p = await createLibp2p({ ...options, services: { identify: identify(), pubsub: gossip() } });
   if (behaviour === 'reset-at-identify') {
     await libp2p.unhandle(IDENTIFY_PROTOCOL);
     await resetStreams(libp2p, [IDENTIFY_PROTOCOL]);
   }
-  return { libp2p, pubsub: libp2p.services.pubsub };
+  return { libp2p, pubsub: libp2p.services.pubsub, gate };
 }
 
 function baseOptions(truth: NodeTruth, listen: readonly string[]): Libp2pOptions<ServiceMap> {

@@ -1,11 +1,15 @@
-import type { LimitedMethod, RateLimit } from './clients.ts';
-
 /** What a node remembers of peers beyond their connections: how much they have asked, and whom it has banned. */
 
 const MAX_REMEMBERED_PEERS = 1000;
 
+/** How many requests are let in within a time. */
+export interface Quota {
+  readonly requests: number;
+  readonly perMs: number;
+}
+
 /** A map that forgets what was written longest ago. */
-class BoundedMap<V> {
+export class BoundedMap<V> {
   readonly #entries = new Map<string, V>();
 
   get(key: string): V | undefined {
@@ -18,13 +22,20 @@ class BoundedMap<V> {
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > MAX_REMEMBERED_PEERS && oldest !== undefined) this.#entries.delete(oldest);
   }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
 }
 
 /**
  * Counts requests by peer id and method with token buckets. The times of the quotas are shortened by `pace`, at most 1:
  * in a network whose epochs are shorter than the real ones, one visit an epoch must remain as polite as it is.
  */
-export function rateLimiter({ quotas }: Pick<RateLimit, 'quotas'>, pace: number): Limiter {
+export function rateLimiter<Method extends string>(
+  { quotas }: { readonly quotas: Readonly<Partial<Record<Method, Quota>>> },
+  pace: number,
+): Limiter<Method> {
   const buckets = new BoundedMap<{ readonly tokens: number; readonly atMs: number }>();
   return {
     admits: (peerId, method, nowMs) => {
@@ -41,9 +52,9 @@ export function rateLimiter({ quotas }: Pick<RateLimit, 'quotas'>, pace: number)
   };
 }
 
-export interface Limiter {
+export interface Limiter<Method extends string> {
   /** Whether the peer may make one more request now, which is then counted. */
-  admits(peerId: string, method: LimitedMethod, nowMs: number): boolean;
+  admits(peerId: string, method: Method, nowMs: number): boolean;
 }
 
 export interface Bans {

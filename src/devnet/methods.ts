@@ -10,13 +10,15 @@ export interface Self {
   readonly client: ClientName;
   readonly schedule: ForkSchedule;
   readonly custodyGroupCount: number;
+  /** Whether it follows the chain, or has only the genesis block. */
+  readonly isSynced: boolean;
   slot(): number;
   presence(): Presence;
   metaDataSequence(): number;
 }
 
 export function statusOf(self: Self, version: 1 | 2): Uint8Array {
-  return encodeStatus(self.schedule, self.slot(), version);
+  return encodeStatus(self.schedule, self.slot(), version, self.isSynced);
 }
 
 /** The methods that a client serves, and how. */

@@ -1,4 +1,5 @@
 import { rename, writeFile } from 'node:fs/promises';
+import type { Circumstance } from './circumstances.ts';
 import { type DevnetClock, slotAt } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
 import type { Behaviour } from './faults.ts';
@@ -39,6 +40,8 @@ export interface DevnetNode extends Place {
   readonly agent: string;
   readonly reach: Reach;
   readonly traits: readonly Trait[];
+  /** `roomy` where peers are treated leniently. */
+  readonly circumstance: Circumstance;
 }
 
 export interface NetworkParts {
@@ -87,6 +90,7 @@ function describeNode(node: SimulatedNode): DevnetNode {
     agent: truth.agent,
     reach: truth.reach,
     traits: truth.traits,
+    circumstance: node.circumstance,
   };
 }
 

@@ -1,16 +1,16 @@
-import type { Connection, Stream } from '@libp2p/interface';
+import type { Connection } from '@libp2p/interface';
 import { AsyncSubject, type Subscription } from 'rxjs';
 import { uint64 } from './bytes.ts';
-import { CLIENTS, type ClientProfile, type LimitedMethod } from './clients.ts';
+import { CLIENTS, type ClientProfile } from './clients.ts';
 import { attend, type Departure, PeerFailure } from './conduct.ts';
 import { diallerOn } from './dialler.ts';
 import type { Behaviour } from './faults.ts';
 import { GOODBYE } from './goodbye.ts';
-import { type Lie, lieOf } from './hostile-answers.ts';
 import type { Libp2pHost } from './libp2p.ts';
 import { createBans, rateLimiter } from './limits.ts';
-import { type Self, servedMethods } from './methods.ts';
-import { type Answer, answer, answerWith, type Method, notify, protocolId, refuse } from './reqresp.ts';
+import type { Self } from './methods.ts';
+import { notify } from './reqresp.ts';
+import { type Host, serveMethods } from './serving.ts';
 
 /** Something a peer did wrong or that went wrong with it; never the end of a node. */
 export interface Problem {
@@ -28,6 +28,28 @@ export interface ReceptionOptions {
   readonly onProblem: (problem: Problem) => void;
 }
 
+/** Serves the client's methods and treats whoever dials leniently. Resolves with what ends it; `peer-manager.ts` is strict. */
+export async function receivePeers(options: ReceptionOptions): Promise<() => void> {
+  const { libp2p, behaviour, self } = options;
+  const stopping = new AbortController();
+  const reception = new Reception(options, stopping.signal);
+  const { profile, host } = reception;
+  const { onOpen, onIdentified, onClose } = reception;
+
+  libp2p.addEventListener('connection:open', onOpen);
+  libp2p.addEventListener('peer:identify', onIdentified);
+  libp2p.addEventListener('connection:close', onClose);
+  await serveMethods({ libp2p, behaviour, profile, self, signal: stopping.signal, host });
+
+  return () => {
+    stopping.abort(new Error('the node is stopping'));
+    libp2p.removeEventListener('connection:open', onOpen);
+    libp2p.removeEventListener('peer:identify', onIdentified);
+    libp2p.removeEventListener('connection:close', onClose);
+    reception.clear();
+  };
+}
+
 /** One connection with a peer. */
 interface Guest {
   readonly greeted: AsyncSubject<void>;
@@ -36,137 +58,127 @@ interface Guest {
   readonly attention: Subscription | null;
 }
 
-/** Serves the client's methods and treats whoever dials as the client does. Resolves with what ends it. */
-export async function receivePeers(options: ReceptionOptions): Promise<() => void> {
-  const { libp2p, behaviour, self, pace, onProblem } = options;
-  const profile: ClientProfile = CLIENTS[self.client];
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const guests = new Map<string, Guest>();
-  const bans = createBans();
-  const limiter = profile.rateLimit === null ? null : rateLimiter(profile.rateLimit, pace);
+class Reception {
+  readonly profile: ClientProfile;
+  readonly #options: ReceptionOptions;
+  readonly #signal: AbortSignal;
+  readonly #guests = new Map<string, Guest>();
+  readonly #bans = createBans();
 
-  const report = (connection: Connection, during: string) => (error: unknown) => {
-    if (!signal.aborted) onProblem({ peerId: connection.remotePeer.toString(), during, error });
+  constructor(options: ReceptionOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    this.profile = CLIENTS[options.self.client];
+  }
+
+  get host(): Host {
+    const { profile } = this;
+    const limiter = profile.rateLimit === null ? null : rateLimiter(profile.rateLimit, this.#options.pace);
+    return {
+      admit: (name, connection) => {
+        if (limiter === null || name === 'goodbye') return null;
+        if (limiter.admits(connection.remotePeer.toString(), name, Date.now())) return null;
+        return profile.rateLimit?.result ?? 1;
+      },
+      refused: async (_name, connection) => {
+        if (profile.bans.rate === undefined) return;
+        await this.#leave(connection, { reason: GOODBYE.banned, offence: 'rate' });
+      },
+      hesitate: () => null,
+      received: () => undefined,
+      answered: async (name, body, connection) => {
+        if (name === 'goodbye') return await connection.close();
+        if (connection.status !== 'open') return;
+        if (name === 'ping') settle(this.#welcome(connection).pinged);
+        if (name !== 'status') return;
+        settle(this.#welcome(connection).greeted);
+        await this.#orLeave(connection, () => this.#welcome(connection).dialler.weigh(body));
+      },
+      failed: (name, error, connection) => this.#report(connection, name)(error),
+    };
+  }
+
+  readonly onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+    if (this.#bans.isBanned(connection.remotePeer.toString(), Date.now())) {
+      this.#leaveQuietly(connection, { reason: GOODBYE.banned, offence: null });
+    } else if (connection.direction === 'inbound') {
+      this.#welcome(connection);
+    } else {
+      this.#introduce(connection).catch(this.#report(connection, 'introducing itself'));
+    }
   };
 
-  const leave = async (connection: Connection, { reason, offence }: Departure) => {
-    const banMs = offence === null ? undefined : profile.bans[offence];
-    if (banMs !== undefined) bans.ban(connection.remotePeer.toString(), Date.now() + banMs);
-    await notify(connection, 'goodbye/1', uint64(BigInt(reason)), signal).catch(report(connection, 'goodbye/1'));
+  readonly onIdentified = ({ detail: { connection } }: CustomEvent<{ connection: Connection }>): void => {
+    if (this.#options.behaviour !== 'too-many-peers') return;
+    this.#leaveQuietly(connection, { reason: GOODBYE.tooManyPeers, offence: null });
+  };
+
+  readonly onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
+    this.#guests.get(connection.id)?.attention?.unsubscribe();
+    this.#guests.delete(connection.id);
+  };
+
+  clear(): void {
+    for (const { attention } of this.#guests.values()) attention?.unsubscribe();
+    this.#guests.clear();
+  }
+
+  #report(connection: Connection, during: string): (error: unknown) => void {
+    return (error) => {
+      if (!this.#signal.aborted) {
+        this.#options.onProblem({ peerId: connection.remotePeer.toString(), during, error });
+      }
+    };
+  }
+
+  async #leave(connection: Connection, { reason, offence }: Departure): Promise<void> {
+    const banMs = offence === null ? undefined : this.profile.bans[offence];
+    if (banMs !== undefined) this.#bans.ban(connection.remotePeer.toString(), Date.now() + banMs);
+    const failed = this.#report(connection, 'goodbye/1');
+    await notify(connection, 'goodbye/1', uint64(BigInt(reason)), this.#signal).catch(failed);
     await connection.close();
-  };
+  }
 
-  const welcome = (connection: Connection): Guest => {
-    const known = guests.get(connection.id);
+  #leaveQuietly(connection: Connection, departure: Departure): void {
+    this.#leave(connection, departure).catch(this.#report(connection, 'closing'));
+  }
+
+  #welcome(connection: Connection): Guest {
+    const known = this.#guests.get(connection.id);
     if (known !== undefined) return known;
+    const { self } = this.#options;
+    const { profile } = this;
     const greeted = new AsyncSubject<void>();
     const pinged = new AsyncSubject<void>();
-    const onFailure = (method: string, error: unknown) => report(connection, `our ${method}`)(error);
-    const dialler = diallerOn({ connection, profile, self, greeted, pinged, signal, onFailure });
+    const onFailure = (method: string, error: unknown) => this.#report(connection, `our ${method}`)(error);
+    const dialler = diallerOn({ connection, profile, self, greeted, pinged, signal: this.#signal, onFailure });
     const attention =
       connection.direction === 'outbound'
         ? null
-        : attend(dialler, profile.conduct).subscribe((departure) => {
-            leave(connection, departure).catch(report(connection, 'closing'));
-          });
+        : attend(dialler, profile.conduct).subscribe((departure) => this.#leaveQuietly(connection, departure));
     const guest = { greeted, pinged, dialler, attention };
-    guests.set(connection.id, guest);
+    this.#guests.set(connection.id, guest);
     return guest;
-  };
+  }
 
-  const weigh = async (connection: Connection, status: Uint8Array) => {
+  async #orLeave(connection: Connection, work: () => Promise<void>): Promise<void> {
     try {
-      await welcome(connection).dialler.weigh(status);
+      await work();
     } catch (error) {
       if (!(error instanceof PeerFailure)) throw error;
-      await leave(connection, { reason: error.goodbye ?? profile.conduct.failureReason, offence: error.offence });
+      const reason = error.goodbye ?? this.profile.conduct.failureReason;
+      await this.#leave(connection, { reason, offence: error.offence });
     }
-  };
-
-  const serve = async (method: Method, how: Answer, stream: Stream, connection: Connection) => {
-    const [name = ''] = method.split('/');
-    const lie = behaviour === 'honest' ? undefined : lieOf(behaviour, name);
-    if (lie !== undefined) return await play(lie, how, stream, signal);
-    if (limiter?.admits(connection.remotePeer.toString(), name as LimitedMethod, Date.now()) === false) {
-      await refuse(stream, profile.rateLimit?.result ?? 1, 'rate limited', signal);
-      if (profile.bans.rate !== undefined) await leave(connection, { reason: GOODBYE.banned, offence: 'rate' });
-      return;
-    }
-    const body = await answer(stream, how, signal);
-    if (method === 'goodbye/1') return await connection.close();
-    if (connection.status !== 'open') return;
-    if (name === 'ping') settle(welcome(connection).pinged);
-    if (name !== 'status') return;
-    settle(welcome(connection).greeted);
-    await weigh(connection, body);
-  };
+  }
 
   /** A dialling client introduces itself (phase0/p2p-interface.md, "Status"). */
-  const introduce = async (connection: Connection) => {
-    const { dialler } = welcome(connection);
-    try {
+  async #introduce(connection: Connection): Promise<void> {
+    const { dialler } = this.#welcome(connection);
+    await this.#orLeave(connection, async () => {
       await dialler.askStatus();
       await dialler.askMetaData();
-    } catch (error) {
-      if (!(error instanceof PeerFailure)) throw error;
-      await leave(connection, { reason: error.goodbye ?? profile.conduct.failureReason, offence: error.offence });
-    }
-  };
-
-  const onOpen = ({ detail: connection }: CustomEvent<Connection>) => {
-    if (bans.isBanned(connection.remotePeer.toString(), Date.now())) {
-      leave(connection, { reason: GOODBYE.banned, offence: null }).catch(report(connection, 'closing'));
-    } else if (connection.direction === 'inbound') {
-      welcome(connection);
-    } else {
-      introduce(connection).catch(report(connection, 'introducing itself'));
-    }
-  };
-  const onIdentified = ({ detail: { connection } }: CustomEvent<{ connection: Connection }>) => {
-    if (behaviour !== 'too-many-peers') return;
-    leave(connection, { reason: GOODBYE.tooManyPeers, offence: null }).catch(report(connection, 'closing'));
-  };
-  const onClose = ({ detail: connection }: CustomEvent<Connection>) => {
-    guests.get(connection.id)?.attention?.unsubscribe();
-    guests.delete(connection.id);
-  };
-
-  libp2p.addEventListener('connection:open', onOpen);
-  libp2p.addEventListener('peer:identify', onIdentified);
-  libp2p.addEventListener('connection:close', onClose);
-  for (const [method, how] of servedMethods(profile, self)) {
-    await libp2p.handle(protocolId(method), ({ stream, connection }) => {
-      serve(method, how, stream, connection).catch(report(connection, method));
     });
   }
-
-  return () => {
-    stopping.abort(new Error('the node is stopping'));
-    libp2p.removeEventListener('connection:open', onOpen);
-    libp2p.removeEventListener('peer:identify', onIdentified);
-    libp2p.removeEventListener('connection:close', onClose);
-    for (const { attention } of guests.values()) attention?.unsubscribe();
-    guests.clear();
-  };
-}
-
-async function play(lie: Lie, how: Answer, stream: Stream, signal: AbortSignal): Promise<void> {
-  switch (lie.kind) {
-    case 'reset':
-      return stream.abort(new Error('this node resets such streams'));
-    case 'silence':
-      for await (const _ of stream.source) signal.throwIfAborted();
-      return;
-    case 'bytes': {
-      const honest = how.respond() ?? new Uint8Array();
-      return await answerWith(stream, (stop) => asynchronously(lie.bytes(honest, stop)), signal);
-    }
-  }
-}
-
-async function* asynchronously<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
-  yield* items;
 }
 
 function settle(subject: AsyncSubject<void>): void {

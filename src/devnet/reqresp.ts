@@ -13,7 +13,8 @@ export type Method =
   | 'metadata/3'
   | 'ping/1'
   | 'goodbye/1'
-  | 'beacon_blocks_by_range/2';
+  | 'beacon_blocks_by_range/2'
+  | 'beacon_blocks_by_root/2';
 
 export const RESULT = { success: 0, invalidRequest: 1 } as const;
 const MAX_ERROR_MESSAGE_BYTES = 256;
@@ -23,7 +24,7 @@ export function protocolId(method: Method): string {
 }
 
 /** The method that a stream opened with several protocol ids was negotiated to. */
-function methodOf(stream: Stream): Method {
+export function methodOf(stream: { readonly protocol?: string | undefined }): Method {
   return (stream.protocol ?? '').split('/').slice(4, 6).join('/') as Method;
 }
 
@@ -101,14 +102,20 @@ export interface Answer {
 }
 
 /**
- * Reads one request from a stream, answers it, and resolves with the request's body. A malformed request is answered
- * with InvalidRequest and then thrown.
+ * Reads one request from a stream, answers it, and resolves with the request's body, which `onRead` hears of before the
+ * answer is sent. A malformed request is answered with InvalidRequest and then thrown.
  */
-export async function answer(stream: Stream, how: Answer, signal: AbortSignal): Promise<Buffer> {
+export async function answer(
+  stream: Stream,
+  how: Answer,
+  signal: AbortSignal,
+  onRead: (body: Buffer) => void = () => undefined,
+): Promise<Buffer> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
   return await guarded(stream, deadline, async () => {
     try {
       const body = await readRequest(stream, how);
+      onRead(body);
       const response = how.respond();
       await stream.sink(response === null ? [] : [responseChunk(RESULT.success, response)]);
       return body;

@@ -5,8 +5,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { quietNetwork } from '../e2e/support/quiet-network.ts';
-import { valtrack, valtrackDone } from '../e2e/support/valtrack.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
@@ -20,7 +21,22 @@ afterAll(() => folder.remove());
 
 /** One line, no stack trace, and the exit code. */
 async function expectRefusal(args: readonly string[], code: number, message: RegExp | string): Promise<void> {
-  const done = await valtrackDone(args);
+  const { stderr, ...done } = await inProcess(...args, '--log-level', 'silent');
+  expectOneLine({ ...done, said: stderr.split('\n').slice(0, -1) }, code, message);
+}
+
+/** The same of a process, which nothing may keep alive. */
+async function expectProcessRefusal(args: readonly string[], code: number, message: RegExp | string): Promise<void> {
+  expectOneLine(await valtrackDone(args), code, message);
+}
+
+interface Said {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly said: readonly string[];
+}
+
+function expectOneLine(done: Said, code: number, message: RegExp | string): void {
   expect(done.said).toHaveLength(1);
   expect(done.said[0]).toMatch(message);
   expect(done.said[0]).toMatch(/^valtrack: /);
@@ -106,12 +122,12 @@ describe('a port', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    await expectRefusal(
+    await expectProcessRefusal(
       ['run', '--network', network, '--data-dir', await dataDir(), '--http-port', String(port)],
       1,
       `cannot serve HTTP on 127.0.0.1:${port}: the port is in use; stop the other program or choose another with --http-port`,
     );
-    await expectRefusal(
+    await expectProcessRefusal(
       runOn(await dataDir(), '--port', String(port)),
       1,
       `cannot listen on 127.0.0.1, UDP and TCP port ${port}: in use; stop the other program or choose another with --port`,
@@ -138,7 +154,7 @@ describe('NATS', () => {
     const message =
       /no NATS server can be reached at 127\.0\.0\.1:1 \(.*\); start one, or give its address with --nats-url/;
     const file = new URL('../fixtures/valtrack-sample-2024-05.csv', import.meta.url).pathname;
-    await expectRefusal(['consumer', ...nowhere, '--http-port', '0'], 1, message);
+    await expectProcessRefusal(['consumer', ...nowhere, '--http-port', '0'], 1, message);
     await expectRefusal(['run', ...nowhere, '--http-port', '0', '--network', network], 1, message);
     await expectRefusal(['replay', ...nowhere, file], 1, message);
   });

@@ -3,8 +3,8 @@ import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
 import type { EnrReport } from '../../src/commands/enr-report.ts';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
-import { enrWith, entriesOf } from '../consensus/support/raw-enr.ts';
-import { inProcess } from './support/in-process.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { enrWith, entriesOf } from '../support/consensus/raw-enr.ts';
 
 /** The example of EIP-778. */
 const EIP_778 =

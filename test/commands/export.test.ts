@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXPORT_FORMATS } from '../../src/io/export/formats.ts';
 import { openTracker, type TrackerDatabase } from '../../src/io/storage/tracker/database.ts';
-import { CLI, valtrackDone } from '../e2e/support/valtrack.ts';
+import { inProcess } from '../support/commands/in-process.ts';
 import { duckdb, duckdbTypes } from '../support/duckdb.ts';
+import { CLI, valtrackDone } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { inProcess } from './support/in-process.ts';
 
 /** What strangers call themselves, by the number of the peer. */
 const AGENTS = [

@@ -4,10 +4,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { quietNetwork } from '../e2e/support/quiet-network.ts';
-import { valtrackDone } from '../e2e/support/valtrack.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { valtrackDone } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { inProcess } from './support/in-process.ts';
 
 /** What is said of a network that cannot be used, and of a list of those to leave alone. */
 

@@ -274,9 +274,10 @@ describe('every option', () => {
     const call = callWith(name);
     const given = SWITCHES.includes(name) ? [`--${name}`] : [`--${name}`, flag];
     expect((await read([...call, ...given], env, file))[key]).toEqual(fromFlag);
-    expect((await read(call, env, file))[key]).toEqual(fromVariable);
-    expect((await read(call, {}, file))[key]).toEqual(fromFile);
-    expect((await read(call))[key]).toEqual(fallback);
+    const texts = (await parseCommandLine(call))?.texts ?? {};
+    expect(readBeside(texts, env, file)[key]).toEqual(fromVariable);
+    expect(readBeside(texts, {}, file)[key]).toEqual(fromFile);
+    expect(readBeside(texts, {})[key]).toEqual(fallback);
   });
 
   it.each(WITH_VALUE)('--%s works before and after the command, with a space and with =', async (name) => {

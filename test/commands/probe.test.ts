@@ -3,10 +3,10 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProbeReport } from '../../src/commands/probe-report.ts';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
-import { valtrackDone } from '../e2e/support/valtrack.ts';
-import { barePeer } from '../io/network/support/bare-peer.ts';
+import { inProcess } from '../support/commands/in-process.ts';
+import { valtrackDone } from '../support/e2e/valtrack.ts';
+import { barePeer } from '../support/network/bare-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { inProcess } from './support/in-process.ts';
 
 const PEER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
 
@@ -122,7 +122,8 @@ describe('valtrack probe', () => {
   });
 
   it('tells the peer whom to ask', async () => {
-    const peer = await barePeer({ topics: [] });
+    // Of somebody who says nothing of subnets a probe waits to hear more.
+    const peer = await barePeer({ topics: [`/eth2/${devnet.network.fork_digest}/beacon_attestation_3/ssz_snappy`] });
     const agents: (string | undefined)[] = [];
     peer.libp2p.addEventListener('peer:identify', ({ detail }) => agents.push(detail.agentVersion));
     await probed(`${peer.address}/p2p/${peer.peerId}`, '--contact', 'https://example.org/crawler');

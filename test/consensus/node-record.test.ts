@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
 import { decodeNodeRecord, multiaddrText, type NodeRecord, readNodeRecord } from '../../src/consensus/node-record.ts';
 import { useNativeEnrCrypto } from '../../src/io/network/discv5/enr-crypto.ts';
-import { enrWith, entriesOf, type RlpItem, signedEnr } from './support/raw-enr.ts';
+import { enrWith, entriesOf, type RlpItem, signedEnr } from '../support/consensus/raw-enr.ts';
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text, 'hex'));
 

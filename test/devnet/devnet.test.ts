@@ -7,7 +7,6 @@ import { ENR } from '@chainsafe/enr';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import {
   exchange,
   framed,
@@ -17,7 +16,8 @@ import {
   protocol,
   statusBody,
   successOf,
-} from './support/plain-peer.ts';
+} from '../support/devnet/plain-peer.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const problems: string[] = [];
 let dir: Awaited<ReturnType<typeof tempDir>>;

@@ -12,7 +12,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import { FAULTS, type Fault } from '../../src/devnet/faults.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import {
   exchange,
   framed,
@@ -22,7 +21,8 @@ import {
   protocol,
   statusBody,
   successOf,
-} from './support/plain-peer.ts';
+} from '../support/devnet/plain-peer.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** What each fault puts on the wire, as a peer sees it that shares nothing with the devnet but libp2p. */
 

@@ -67,7 +67,7 @@ describe('a devnet in a process of its own', () => {
   });
 
   it('ends when its parent is killed', async () => {
-    const script = fileURLToPath(new URL('./support/orphan-parent.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../support/devnet/orphan-parent.ts', import.meta.url));
     const parent = spawn(process.execPath, [script, dir.path], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(parent.stdout.setEncoding('utf8'), 'data');
     const address = String(line).trim();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../src/devnet/judgement.ts';
 import { forkDigest, fuluSchedule } from '../../src/devnet/schedule.ts';
-import { statusBody } from './support/plain-peer.ts';
+import { statusBody } from '../support/devnet/plain-peer.ts';
 
 /** Epoch 20 of a network that has finalised epoch 18. */
 const SLOT = 20 * 32 + 5;

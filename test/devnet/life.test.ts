@@ -9,8 +9,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Devnet, type DevnetOptions, startDevnet } from '../../src/devnet/devnet.ts';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
 import { forkDigest, fuluSchedule } from '../../src/devnet/schedule.ts';
+import { exchange, framed, plainPeer, statusBody, successOf } from '../support/devnet/plain-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { exchange, framed, plainPeer, statusBody, successOf } from './support/plain-peer.ts';
 
 const started: Devnet[] = [];
 let runs = 0;

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import {
   exchange,
   framed,
@@ -9,7 +8,8 @@ import {
   type PlainPeerOptions,
   plainPeer,
   statusBody,
-} from './support/plain-peer.ts';
+} from '../support/devnet/plain-peer.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** What clients do about peers that do not behave, on the wire; deadlines are in conduct.test.ts, in virtual time. */
 

@@ -8,7 +8,7 @@ import { type SimulatedNode, simulateNode } from '../../src/devnet/node.ts';
 import { createRecord, presenceAt } from '../../src/devnet/record.ts';
 import { fuluSchedule } from '../../src/devnet/schedule.ts';
 import { drawTruth, type NodeTruth } from '../../src/devnet/truth.ts';
-import { exchange, plainPeer, successOf } from './support/plain-peer.ts';
+import { exchange, plainPeer, successOf } from '../support/devnet/plain-peer.ts';
 
 const schedule = fuluSchedule(1);
 let block: AddressBlock;

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import type { Reach } from '../../src/devnet/kinds.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
+import { exchange, type PlainPeer, type PlainPeerOptions, plainPeer, successOf } from '../support/devnet/plain-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { exchange, type PlainPeer, type PlainPeerOptions, plainPeer, successOf } from './support/plain-peer.ts';
 
 const EPOCH_MS = 3_200;
 let dir: Awaited<ReturnType<typeof tempDir>>;

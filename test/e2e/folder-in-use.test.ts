@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { natsEventLog } from '../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../src/io/logging/logger.ts';
 import { openTracker } from '../../src/io/storage/tracker/database.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { rowCounts } from '../support/e2e/stored.ts';
+import { everythingTaken } from '../support/e2e/stream.ts';
+import { valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { entry, wireObservation } from '../support/events.ts';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { rowCounts } from './support/stored.ts';
-import { everythingTaken } from './support/stream.ts';
-import { valtrack, valtrackDone } from './support/valtrack.ts';
 
 /** Two processes on one data folder: only one may work, and the files must never show that there were two. */
 

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openTracker } from '../../src/io/storage/tracker/database.ts';
 import { duckdb } from '../support/duckdb.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { wireDiscovery, wireObservation } from '../support/events.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { valtrack, valtrackDone } from './support/valtrack.ts';
 
 const SAMPLE = new URL('../fixtures/valtrack-sample-2024-05.csv', import.meta.url).pathname;
 

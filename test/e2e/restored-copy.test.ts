@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { duckdb } from '../support/duckdb.ts';
+import { rowCounts } from '../support/e2e/stored.ts';
+import { valtrack } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { rowCounts } from './support/stored.ts';
-import { valtrack } from './support/valtrack.ts';
 
 /** `sentry.sqlite` put back as it was some runs ago, as from a backup. */
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeEvent, METADATA_RECEIVED, type MetadataReceivedEvent } from '../../src/consensus/events.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import { forkDigest } from '../../src/devnet/schedule.ts';
+import { type CrawledDevnet, crawlDevnet, READER } from '../support/e2e/crawled-devnet.ts';
+import { epochAt, epochStartMs, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { type CrawledDevnet, crawlDevnet, READER } from './support/crawled-devnet.ts';
-import { epochAt, epochStartMs, type NodeWatch, watchNodes } from './support/watch-nodes.ts';
 
 /** A crawl over a fork and a change of the blob parameters, both of which change the fork digest. */
 

@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { valtrack } from '../support/e2e/valtrack.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { valtrack } from './support/valtrack.ts';
 
 /** How the program begins, says how it is, and ends. */
 

@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import type { DevnetFile, DevnetNode } from '../../src/devnet/network-file.ts';
-import { startNatsServer } from '../support/nats-server.ts';
-import { tempDir } from '../support/temp-dir.ts';
 import {
   fetchValidators,
   figuresFromParquet,
@@ -13,9 +11,11 @@ import {
   storedObservations,
   subscriptionTruth,
   type Validator,
-} from './support/stored.ts';
-import { everythingTaken } from './support/stream.ts';
-import { type LogLine, type Valtrack, valtrack } from './support/valtrack.ts';
+} from '../support/e2e/stored.ts';
+import { everythingTaken } from '../support/e2e/stream.ts';
+import { type LogLine, type Valtrack, valtrack } from '../support/e2e/valtrack.ts';
+import { startNatsServer } from '../support/nats-server.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** The whole program on a network whose truth is known: once in one process, once as three with a real nats-server. */
 

@@ -6,10 +6,10 @@ import { connect as natsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
+import { quietNetwork } from '../support/e2e/quiet-network.ts';
+import { type Valtrack, valtrack } from '../support/e2e/valtrack.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { quietNetwork } from './support/quiet-network.ts';
-import { type Valtrack, valtrack } from './support/valtrack.ts';
 
 /** The end, however it comes: in time, with the right exit code, and saying what is left. */
 
@@ -20,12 +20,18 @@ const STOP_WITHIN_MS = 10_000;
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let devnet: ForkedDevnet;
 let quiet: string;
+/** Takes its time, in which the other tests are made. */
+let givenUp: Promise<void>;
 beforeAll(async () => {
   folder = await tempDir();
+  givenUp = consumerGivesUp();
+  // The test that awaits it is told.
+  givenUp.catch(() => undefined);
   quiet = await quietNetwork(folder.path);
   devnet = await forkDevnet({ nodes: NODES, seed: 5, slotMs: 100, dir: folder.path });
 });
 afterAll(async () => {
+  await givenUp.catch(() => undefined);
   await devnet.stop();
   await folder.remove();
 });
@@ -66,6 +72,32 @@ async function expectSaysWhatIsLeft(sentry: Valtrack, dir: string): Promise<void
   const sentence = `${left.toLocaleString('en')} events wait in the spool for NATS; they are published after the next start`;
   expect(sentry.log).toContainEqual(expect.objectContaining({ level: 40, msg: sentence, events: left }));
   expect(sentry.stdout()).toContain(`${sentence}.\n`);
+}
+
+/** A consumer one part of which fails until it is given up: each restart waits twice as long as the one before. */
+async function consumerGivesUp(): Promise<void> {
+  const nats = await startNatsServer();
+  try {
+    const args = ['consumer', '--nats-url', nats.url, '--data-dir', dataDir(), '--http-port', '0'];
+    const consumer = valtrack(args);
+    const url = await consumer.url();
+    // Somebody puts another kind of stream in the place of ours.
+    const connection = await natsConnection({ servers: nats.url });
+    const { streams } = await connection.jetstreamManager();
+    await streams.delete('EVENTS');
+    await streams.add({ name: 'EVENTS', subjects: ['other.>'] });
+    await connection.close();
+    await vi.waitFor(async () => {
+      const { reasons } = (await (await fetch(`${url}/readyz`)).json()) as { reasons: string[] };
+      expect(reasons.join()).toMatch(/^the consumer has failed and is started again: .*EVENTS/);
+    });
+    expect(await consumer.exited).toBe(1);
+    expect(consumer.said).toEqual([
+      expect.stringMatching(/^valtrack: the consumer failed 5 times within 10 minutes, the last time with: .*EVENTS/),
+    ]);
+  } finally {
+    await nats.dispose();
+  }
 }
 
 describe('SIGTERM', () => {
@@ -218,28 +250,7 @@ describe('an error that nobody has caught', () => {
 });
 
 it('a part that fails five times ends the program with 1, saying which and why; readiness has named it before', async () => {
-  const nats = await startNatsServer();
-  try {
-    const args = ['consumer', '--nats-url', nats.url, '--data-dir', dataDir(), '--http-port', '0'];
-    const consumer = valtrack(args);
-    const url = await consumer.url();
-    // Somebody puts another kind of stream in the place of ours.
-    const connection = await natsConnection({ servers: nats.url });
-    const { streams } = await connection.jetstreamManager();
-    await streams.delete('EVENTS');
-    await streams.add({ name: 'EVENTS', subjects: ['other.>'] });
-    await connection.close();
-    await vi.waitFor(async () => {
-      const { reasons } = (await (await fetch(`${url}/readyz`)).json()) as { reasons: string[] };
-      expect(reasons.join()).toMatch(/^the consumer has failed and is started again: .*EVENTS/);
-    });
-    expect(await consumer.exited).toBe(1);
-    expect(consumer.said).toEqual([
-      expect.stringMatching(/^valtrack: the consumer failed 5 times within 10 minutes, the last time with: .*EVENTS/),
-    ]);
-  } finally {
-    await nats.dispose();
-  }
+  await givenUp;
 }, 60_000);
 
 describe('a signal while the program is still being loaded', () => {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openSqlite } from '../../src/io/storage/sqlite/sqlite.ts';
+import { figuresFromParquet, rowCounts } from '../support/e2e/stored.ts';
+import { everythingTaken } from '../support/e2e/stream.ts';
+import { valtrack } from '../support/e2e/valtrack.ts';
 import { startNatsServer } from '../support/nats-server.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { figuresFromParquet, rowCounts } from './support/stored.ts';
-import { everythingTaken } from './support/stream.ts';
-import { valtrack } from './support/valtrack.ts';
 
 const NODES = 8;
 

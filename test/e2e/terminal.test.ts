@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CLI } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { CLI } from './support/valtrack.ts';
 
 /** What somebody at a terminal sees, through a pseudo-terminal that `script` makes. */
 
@@ -26,11 +26,15 @@ interface Terminal {
   readonly closed: Promise<number>;
 }
 
+function kept(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
+}
+
 function terminal(columns: number, env: Record<string, string>, args: readonly string[]): Terminal {
   const command = `stty cols ${columns} rows 24; exec ${[process.execPath, CLI, ...args].join(' ')}`;
   const child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
     stdio: 'pipe',
-    env: { PATH: process.env['PATH'] ?? '', HOME: folder.path, TERM: 'xterm-256color', ...env },
+    env: { ...kept('PATH', 'NODE_COMPILE_CACHE'), HOME: folder.path, TERM: 'xterm-256color', ...env },
   });
   let seen = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ENR } from '@chainsafe/enr';
 import fc from 'fast-check';
 import { decodeNodeRecord, type NodeRecord, readNodeRecord } from '../../src/consensus/node-record.ts';
-import { enrWith, type RlpItem } from '../consensus/support/raw-enr.ts';
+import { enrWith, type RlpItem } from '../support/consensus/raw-enr.ts';
 import { bytesLike, type FuzzTarget, inWords, promise } from './target.ts';
 
 /** Node records: as texts, as RLP, and well signed with entries that make no sense. */

@@ -3,7 +3,7 @@ import type { CrowdLimits } from '../../src/consensus/address-policy.ts';
 import type { NodeAddress, NodeRecord } from '../../src/consensus/node-record.ts';
 import { NOBODY, parseOptOut } from '../../src/consensus/opt-out.ts';
 import { type Admission, type AdmissionOptions, createAdmission } from '../../src/streams/admission.ts';
-import { NETWORK, nodeRecord } from './support/network.ts';
+import { NETWORK, nodeRecord } from '../support/streams/network.ts';
 
 const PUBLIC = { ...NETWORK, isPublic: true, dialsAnyAddress: false };
 const WIDE: CrowdLimits = { perIp: 1_000, perPrefix: 1_000 };

@@ -5,10 +5,10 @@ import { success } from '../../src/consensus/failure.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import { parseOptOut } from '../../src/consensus/opt-out.ts';
 import { GOODBYE } from '../../src/streams/ports/peer-link.ts';
-import { enrWith } from '../consensus/support/raw-enr.ts';
-import { fakeLink, hello } from './support/link.ts';
-import { EPOCH_MS, nodeRecord } from './support/network.ts';
-import { knownPeer, neighbourAnswer, type Pipeline, startPipeline, type World } from './support/pipeline.ts';
+import { enrWith } from '../support/consensus/raw-enr.ts';
+import { fakeLink, hello } from '../support/streams/link.ts';
+import { EPOCH_MS, nodeRecord } from '../support/streams/network.ts';
+import { knownPeer, neighbourAnswer, type Pipeline, startPipeline, type World } from '../support/streams/pipeline.ts';
 
 const [FIRST = '', SECOND = ''] = BOOTNODES.mainnet;
 const FOUR = { perIp: 4, perPrefix: 1_000 };

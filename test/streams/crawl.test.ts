@@ -6,8 +6,8 @@ import { failed } from '../../src/consensus/failure.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import type { Coverage } from '../../src/streams/crawl/coverage.ts';
 import { EventLogFullError, EventLogUsageError } from '../../src/streams/ports/event-log.ts';
-import { EPOCH_MS, forkId, nodeRecord, OTHER_DIGEST } from './support/network.ts';
-import { knownPeer, neighbourAnswer, type Pipeline, startPipeline, type World } from './support/pipeline.ts';
+import { EPOCH_MS, forkId, nodeRecord, OTHER_DIGEST } from '../support/streams/network.ts';
+import { knownPeer, neighbourAnswer, type Pipeline, startPipeline, type World } from '../support/streams/pipeline.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = BOOTNODES.mainnet;
 

@@ -4,8 +4,8 @@ import { failed, type Outcome, success } from '../../src/consensus/failure.ts';
 import { dial } from '../../src/streams/dial.ts';
 import { createDepth } from '../../src/streams/flow/merge-bounded.ts';
 import type { PeerLink } from '../../src/streams/ports/peer-link.ts';
-import { dueVisit, fakeLink, inWords } from './support/link.ts';
-import { marbles } from './support/marbles.ts';
+import { dueVisit, fakeLink, inWords } from '../support/streams/link.ts';
+import { marbles } from '../support/streams/marbles.ts';
 
 const limits = { concurrency: 2, maxWaiting: 1, timeoutMs: 5 };
 const visits = { a: dueVisit('a'), b: dueVisit('b'), c: dueVisit('c'), d: dueVisit('d') };

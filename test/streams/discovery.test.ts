@@ -3,8 +3,8 @@ import { describe, it } from 'vitest';
 import { failed, type Outcome, success } from '../../src/consensus/failure.ts';
 import { type DiscoveryAnswer, discovery } from '../../src/streams/discovery.ts';
 import type { NeighbourAnswer } from '../../src/streams/ports/discovery.ts';
-import { marbles } from './support/marbles.ts';
-import { nodeRecord } from './support/network.ts';
+import { marbles } from '../support/streams/marbles.ts';
+import { nodeRecord } from '../support/streams/network.ts';
 
 const targets = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, { nodeId: `node-${name}`, enr: name }]));
 

@@ -2,8 +2,8 @@ import { asyncScheduler, map, type SchedulerLike } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { networkClock } from '../../src/consensus/clock.ts';
 import { epochTick } from '../../src/streams/epoch-tick.ts';
-import { HastyScheduler } from './support/hasty-scheduler.ts';
-import { marbles } from './support/marbles.ts';
+import { HastyScheduler } from '../support/streams/hasty-scheduler.ts';
+import { marbles } from '../support/streams/marbles.ts';
 
 /** Epochs of eight milliseconds. */
 const clock = (genesisTimeMs: number) => networkClock({ genesisTimeMs, slotMs: 2, slotsPerEpoch: 4 });

@@ -4,8 +4,8 @@ import { failure } from '../../src/consensus/failure.ts';
 import { discoveredEntry, observedEntry } from '../../src/streams/events-of.ts';
 import type { LogEntry } from '../../src/streams/ports/event-log.ts';
 import type { Observation } from '../../src/streams/visit.ts';
-import { AGENT, META_DATA, status } from './support/link.ts';
-import { CLOCK, DIGEST, nodeRecord } from './support/network.ts';
+import { AGENT, META_DATA, status } from '../support/streams/link.ts';
+import { CLOCK, DIGEST, nodeRecord } from '../support/streams/network.ts';
 
 const source = { clock: CLOCK, crawlerId: 'crawler', crawlerLocation: 'here', nextEventId: () => 'run:7' };
 

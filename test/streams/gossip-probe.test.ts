@@ -16,9 +16,9 @@ import {
   META_DATA,
   status,
   topic,
-} from './support/link.ts';
-import { type Marbles, marbles } from './support/marbles.ts';
-import { DIGEST, OTHER_DIGEST } from './support/network.ts';
+} from '../support/streams/link.ts';
+import { type Marbles, marbles } from '../support/streams/marbles.ts';
+import { DIGEST, OTHER_DIGEST } from '../support/streams/network.ts';
 
 const SETTLE_MS = 5;
 const DWELL_MS = 12;

@@ -5,10 +5,10 @@ import { failed, failure, success } from '../../src/consensus/failure.ts';
 import { gossipProbe } from '../../src/streams/gossip-probe.ts';
 import type { SubscriptionRpc } from '../../src/streams/ports/peer-link.ts';
 import type { GreetedVisit, Observation } from '../../src/streams/visit.ts';
-import { AGENT, type FakeLink, fakeLink, hello, META_DATA, status, topic } from './support/link.ts';
-import { marbles } from './support/marbles.ts';
-import { DIGEST, OTHER_DIGEST } from './support/network.ts';
-import { knownPeer, startPipeline } from './support/pipeline.ts';
+import { AGENT, type FakeLink, fakeLink, hello, META_DATA, status, topic } from '../support/streams/link.ts';
+import { marbles } from '../support/streams/marbles.ts';
+import { DIGEST, OTHER_DIGEST } from '../support/streams/network.ts';
+import { knownPeer, startPipeline } from '../support/streams/pipeline.ts';
 
 const subscribed = (...topics: string[]): SubscriptionRpc => ({
   atMs: 0,

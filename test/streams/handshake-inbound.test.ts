@@ -5,9 +5,9 @@ import { failed, failure, success } from '../../src/consensus/failure.ts';
 import { type HandshakeOptions, handshake } from '../../src/streams/handshake.ts';
 import type { PeerLink } from '../../src/streams/ports/peer-link.ts';
 import type { ConnectedVisit, GreetedVisit, VisitOutcome } from '../../src/streams/visit.ts';
-import { AGENT, connectedVisit, type FakeLink, fakeLink, inWords, META_DATA, status } from './support/link.ts';
-import { type Marbles, marbles } from './support/marbles.ts';
-import { DIGEST, NETWORK, OTHER_DIGEST } from './support/network.ts';
+import { AGENT, connectedVisit, type FakeLink, fakeLink, inWords, META_DATA, status } from '../support/streams/link.ts';
+import { type Marbles, marbles } from '../support/streams/marbles.ts';
+import { DIGEST, NETWORK, OTHER_DIGEST } from '../support/streams/network.ts';
 
 const TIMEOUT_MS = 8;
 

@@ -14,9 +14,9 @@ import {
   type LinkBehaviour,
   META_DATA,
   status,
-} from './support/link.ts';
-import { type Marbles, marbles } from './support/marbles.ts';
-import { DIGEST, OTHER_DIGEST } from './support/network.ts';
+} from '../support/streams/link.ts';
+import { type Marbles, marbles } from '../support/streams/marbles.ts';
+import { DIGEST, OTHER_DIGEST } from '../support/streams/network.ts';
 
 const TIMEOUT_MS = 8;
 const identity = success({ agent: AGENT, listenAddresses: [] });

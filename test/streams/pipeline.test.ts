@@ -21,9 +21,16 @@ import { failed, type Outcome, success } from '../../src/consensus/failure.ts';
 import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
 import { GOODBYE, type PeerLink } from '../../src/streams/ports/peer-link.ts';
 import { visitSucceeded } from '../../src/streams/visit.ts';
-import { type FakeLink, fakeLink, hello, type LinkBehaviour, status } from './support/link.ts';
-import { EPOCH_MS, nodeRecord, OTHER_DIGEST } from './support/network.ts';
-import { closedBy, knownPeer, LIMITS, neighbourAnswer, startPipeline, type World } from './support/pipeline.ts';
+import { type FakeLink, fakeLink, hello, type LinkBehaviour, status } from '../support/streams/link.ts';
+import { EPOCH_MS, nodeRecord, OTHER_DIGEST } from '../support/streams/network.ts';
+import {
+  closedBy,
+  knownPeer,
+  LIMITS,
+  neighbourAnswer,
+  startPipeline,
+  type World,
+} from '../support/streams/pipeline.ts';
 
 /** Any record that is signed: seeds are decoded. */
 const BOOTNODE = BOOTNODES.mainnet[0] ?? '';

@@ -2,8 +2,8 @@ import { concatMap, map, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
 import { createRecording, type Recordable, record } from '../../src/streams/record.ts';
-import { marbles } from './support/marbles.ts';
-import { virtualPromise } from './support/virtual-promise.ts';
+import { marbles } from '../support/streams/marbles.ts';
+import { virtualPromise } from '../support/streams/virtual-promise.ts';
 
 interface Item extends Recordable {
   readonly name: string;

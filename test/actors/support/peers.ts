@@ -6,7 +6,7 @@ export function knownPeer(peerId: string, changes: Partial<PeerState> = {}): Pee
     ...newPeer(peerId, 0),
     enr: `enr:${peerId}`,
     enrSequence: 1n,
-    addresses: ['/ip4/10.0.0.1/tcp/1'],
+    addresses: ['/ip4/10.0.0.1/tcp/9000'],
     phase: { name: 'known' },
     ...changes,
   };

@@ -4,7 +4,7 @@ import type { Client } from '../../../src/consensus/client.ts';
 import { type CalibrationPeer, calibrateWindows } from '../../../src/consensus/estimators/calibration.ts';
 import { estimatorModel } from '../../../src/consensus/estimators/estimator-network.ts';
 import { addLook, NO_PEER_STATISTICS } from '../../../src/consensus/estimators/peer-statistics.ts';
-import { EPOCH_MS, NETWORK } from './support.ts';
+import { EPOCH_MS, NETWORK } from '../../support/consensus/estimators.ts';
 
 const model = estimatorModel(NETWORK);
 

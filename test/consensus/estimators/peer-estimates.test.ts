@@ -3,8 +3,8 @@ import { estimatorModel } from '../../../src/consensus/estimators/estimator-netw
 import type { Method } from '../../../src/consensus/estimators/peer-estimates.ts';
 import type { MetadataReceivedEvent } from '../../../src/consensus/events.ts';
 import { estimatesOf, observe, type PeerView } from '../../../src/consensus/peer-view.ts';
+import { ALL_SUBNETS, EPOCH_MS, NETWORK } from '../../support/consensus/estimators.ts';
 import { observation } from '../../support/events.ts';
-import { ALL_SUBNETS, EPOCH_MS, NETWORK } from './support.ts';
 
 const model = estimatorModel(NETWORK);
 const EPOCH = 480_000;

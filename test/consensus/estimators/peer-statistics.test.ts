@@ -11,7 +11,7 @@ import {
 } from '../../../src/consensus/estimators/peer-statistics.ts';
 import type { SubnetLook } from '../../../src/consensus/estimators/subnet-look.ts';
 import { subnetsEstimate } from '../../../src/consensus/estimators/subnets.ts';
-import { ALL_SUBNETS, lookAt, NETWORK } from './support.ts';
+import { ALL_SUBNETS, lookAt, NETWORK } from '../../support/consensus/estimators.ts';
 
 const model = estimatorModel(NETWORK);
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { estimatorModel } from '../../../src/consensus/estimators/estimator-network.ts';
 import { coverageOf, subnetLook } from '../../../src/consensus/estimators/subnet-look.ts';
+import { ALL_SUBNETS, NETWORK } from '../../support/consensus/estimators.ts';
 import { observation } from '../../support/events.ts';
-import { ALL_SUBNETS, NETWORK } from './support.ts';
 
 const model = estimatorModel(NETWORK);
 /** From the published sample of 2024: its row lists 49 and 50 as long-lived. */

@@ -10,7 +10,7 @@ import {
   type SubnetStatistics,
 } from '../../../src/consensus/estimators/subnet-statistics.ts';
 import { subnetsEstimate } from '../../../src/consensus/estimators/subnets.ts';
-import { EPOCH_MS, slotsSeenThrough } from './support.ts';
+import { EPOCH_MS, slotsSeenThrough } from '../../support/consensus/estimators.ts';
 
 const rules = dutyRules(1_000_000, 32);
 const EPOCHS_PER_DAY = 225;

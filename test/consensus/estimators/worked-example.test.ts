@@ -6,7 +6,7 @@ import { estimatorModel } from '../../../src/consensus/estimators/estimator-netw
 import { exposures } from '../../../src/consensus/estimators/exposure.ts';
 import { addObservation, NO_STATISTICS } from '../../../src/consensus/estimators/subnet-statistics.ts';
 import { subnetsEstimate } from '../../../src/consensus/estimators/subnets.ts';
-import { NETWORK, slotsSeenThrough } from './support.ts';
+import { NETWORK, slotsSeenThrough } from '../../support/consensus/estimators.ts';
 
 /** The example of docs/methodology.md, whose figures were worked out by hand. */
 function sighted(subnetsLit: number) {

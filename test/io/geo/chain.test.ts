@@ -7,7 +7,7 @@ import {
   LocatorUnavailableError,
   NOWHERE,
 } from '../../../src/streams/ports/geo-locator.ts';
-import { fakeLocator, network, place, recordingLogger, silent } from './support/locators.ts';
+import { fakeLocator, network, place, recordingLogger, silent } from '../../support/geo/locators.ts';
 
 function located(locators: Parameters<typeof geoChain>[0], ip = '8.8.8.8'): Promise<Located> {
   return lastValueFrom(geoChain(locators, silent).locate(ip));

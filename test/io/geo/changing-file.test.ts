@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openChangingFile } from '../../../src/io/geo/changing-file.ts';
 import { GeoError } from '../../../src/io/geo/geo-error.ts';
+import { recordingLogger, silent } from '../../support/geo/locators.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { recordingLogger, silent } from './support/locators.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let path: string;

@@ -6,8 +6,8 @@ import { geoChain } from '../../../src/io/geo/chain.ts';
 import { devnetLocator } from '../../../src/io/geo/devnet.ts';
 import { GeoError } from '../../../src/io/geo/geo-error.ts';
 import { NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
+import { NEVER_ABORTED, silent } from '../../support/geo/locators.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NEVER_ABORTED, silent } from './support/locators.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let path: string;

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { geoChain } from '../../../src/io/geo/chain.ts';
 import { embeddedLocator } from '../../../src/io/geo/embedded.ts';
 import { type GeoChain, type GeoLocator, NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
+import { NEVER_ABORTED, silent } from '../../support/geo/locators.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NEVER_ABORTED, silent } from './support/locators.ts';
 
 let locator: GeoLocator;
 let chain: GeoChain;

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ipMetadataLocator, readIpMetadataLine } from '../../../src/io/geo/ip-metadata.ts';
 import { readDictionary } from '../../../src/io/geo/python-literal.ts';
 import { NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
+import { NEVER_ABORTED, recordingLogger, silent } from '../../support/geo/locators.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NEVER_ABORTED, recordingLogger, silent } from './support/locators.ts';
 
 const HEAD = '54.184.85.102,ec2-54-184-85-102.us-west-2.compute.amazonaws.com,Boardman,Oregon,US,"45.8399,-119.7006"';
 const BOARDMAN = {

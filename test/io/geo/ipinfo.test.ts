@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type IpinfoOptions, ipinfoLocator, retryAfterMs } from '../../../src/io/geo/ipinfo.ts';
 import { LocatorUnavailableError, NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
+import { NEVER_ABORTED, recordingLogger, silent } from '../../support/geo/locators.ts';
 import { virtualTime } from '../../support/virtual-time.ts';
-import { NEVER_ABORTED, recordingLogger, silent } from './support/locators.ts';
 
 const TOKEN = 'tok3n-of-nobody';
 const ANSWER = {

@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeoError } from '../../../src/io/geo/geo-error.ts';
 import { mmdbLocator } from '../../../src/io/geo/mmdb.ts';
 import { NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
+import { NEVER_ABORTED, silent } from '../../support/geo/locators.ts';
+import { writeMmdb } from '../../support/geo/mmdb-file.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NEVER_ABORTED, silent } from './support/locators.ts';
-import { writeMmdb } from './support/mmdb-file.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 const file = (name: string) => join(folder.path, name);

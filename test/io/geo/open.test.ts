@@ -4,9 +4,9 @@ import { lastValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GeoError } from '../../../src/io/geo/geo-error.ts';
 import { type GeoOptions, openGeoLocator } from '../../../src/io/geo/open.ts';
+import { recordingLogger, silent } from '../../support/geo/locators.ts';
+import { writeMmdb } from '../../support/geo/mmdb-file.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { recordingLogger, silent } from './support/locators.ts';
-import { writeMmdb } from './support/mmdb-file.ts';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
 let all: Required<Omit<GeoOptions, 'order'>>;

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reverseDnsLocator } from '../../../src/io/geo/reverse-dns.ts';
 import { LocatorUnavailableError, NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
-import { NEVER_ABORTED } from './support/locators.ts';
+import { NEVER_ABORTED } from '../../support/geo/locators.ts';
 
 /** A name server that answers every question with one code and some PTR records (RFC 1035, 4.1). */
 let server: Socket;

@@ -8,9 +8,9 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
+import { NO_GEOLOCATION } from '../../support/http/geolocation.ts';
+import { NO_VITALS } from '../../support/http/vitals.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NO_GEOLOCATION } from './support/geolocation.ts';
-import { NO_VITALS } from './support/vitals.ts';
 
 const PRIVATE_COLUMNS = ['enr', 'multiaddr', 'ip', 'port', 'hostname', 'postal_code', 'long_lived_subnets'];
 const PEERS = 700;

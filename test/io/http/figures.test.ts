@@ -8,8 +8,8 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker, type TrackerDatabase } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
+import { NO_VITALS } from '../../support/http/vitals.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NO_VITALS } from './support/vitals.ts';
 
 const DAY_MS = 86_400_000;
 const NEWEST_MS = 20_000 * DAY_MS;

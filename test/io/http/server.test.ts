@@ -9,9 +9,9 @@ import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openTracker } from '../../../src/io/storage/tracker/database.ts';
 import { networkFigures } from '../../../src/io/storage/tracker/network-figures.ts';
 import { viewReader } from '../../../src/io/storage/tracker/view-reader.ts';
+import { NO_GEOLOCATION } from '../../support/http/geolocation.ts';
+import { NO_VITALS } from '../../support/http/vitals.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-import { NO_GEOLOCATION } from './support/geolocation.ts';
-import { NO_VITALS } from './support/vitals.ts';
 
 const servers: HttpServer[] = [];
 

@@ -7,8 +7,8 @@ import { openGeoLocator } from '../../../src/io/geo/open.ts';
 import { type Geolocation, startGeolocation } from '../../../src/programs/consumer/geolocation.ts';
 import { type Consumer, startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { GeoChain } from '../../../src/streams/ports/geo-locator.ts';
-import { fakeLocator, place, silent } from '../../io/geo/support/locators.ts';
 import { entry, wireObservation } from '../../support/events.ts';
+import { fakeLocator, place, silent } from '../../support/geo/locators.ts';
 import { type MemoryLog, memoryLog } from '../../support/memory-log.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

@@ -7,6 +7,7 @@ import { openTracker } from '../../../src/io/storage/tracker/database.ts';
 import { startConsumer } from '../../../src/programs/consumer/start-consumer.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
 import { duckdb, duckdbTypes } from '../../support/duckdb.ts';
+import { GO_COLUMNS } from '../../support/go-columns.ts';
 import { memoryLog } from '../../support/memory-log.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
@@ -112,24 +113,8 @@ describe('the published sample', () => {
 
   it('has the column types of the Go program', async () => {
     const table = (name: string) => `SELECT * FROM '${folder.path}/parquet/${name}/*/*.parquet'`;
-    expect(await duckdbTypes(table('validator_metadata_events'))).toMatchObject({
-      enr: 'VARCHAR',
-      id: 'VARCHAR',
-      multiaddr: 'VARCHAR',
-      epoch: 'INTEGER',
-      seq_number: 'BIGINT',
-      attnets: 'VARCHAR',
-      syncnets: 'VARCHAR',
-      long_lived_subnets: 'BIGINT[]',
-      subscribed_subnets: 'BIGINT[]',
-      client_version: 'VARCHAR',
-      crawler_id: 'VARCHAR',
-      crawler_location: 'VARCHAR',
-      timestamp: 'BIGINT',
-    });
-    expect(await duckdbTypes(table('metadata_events'))).toMatchObject({
-      metadata: 'STRUCT(seq_number BIGINT, attnets VARCHAR, syncnets VARCHAR)',
-      subscribed_subnets: 'BIGINT[]',
-    });
+    for (const name of ['validator_metadata_events', 'metadata_events'] as const) {
+      expect(await duckdbTypes(table(name)), name).toMatchObject(GO_COLUMNS[name]);
+    }
   });
 });

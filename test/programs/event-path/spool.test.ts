@@ -5,7 +5,7 @@ import { natsEventLog } from '../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import { forward } from '../../../src/streams/forwarder.ts';
-import { collect, entries, idsOf, WAIT } from '../../io/event-log/contract.ts';
+import { collect, entries, idsOf, WAIT } from '../../support/event-log/contract.ts';
 import { startNatsServer } from '../../support/nats-server.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

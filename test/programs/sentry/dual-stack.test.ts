@@ -14,7 +14,7 @@ import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import type { SqliteDatabase } from '../../../src/io/storage/sqlite/sqlite.ts';
 import { type SentryProgram, startSentry } from '../../../src/programs/sentry/start-sentry.ts';
-import { quietNetwork } from '../../e2e/support/quiet-network.ts';
+import { quietNetwork } from '../../support/e2e/quiet-network.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const logger = createLogger({ level: 'silent', format: 'json' });

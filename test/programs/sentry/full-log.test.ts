@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { METADATA_RECEIVED } from '../../../src/consensus/events.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { type EventLog, EventLogFullError } from '../../../src/streams/ports/event-log.ts';
-import { type CrawledDevnet, crawlDevnet } from '../../e2e/support/crawled-devnet.ts';
+import { type CrawledDevnet, crawlDevnet } from '../../support/e2e/crawled-devnet.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 /** A crawler that is stopped while its log takes nothing. */

@@ -1,30 +1,19 @@
 import { tap } from 'rxjs';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { newPeer, type PeerState } from '../../../src/actors/peer.ts';
 import { parseOptOut } from '../../../src/consensus/opt-out.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
-import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
-import type { SqliteDatabase } from '../../../src/io/storage/sqlite/sqlite.ts';
 import { startSentry } from '../../../src/programs/sentry/start-sentry.ts';
-import { enrWith } from '../../consensus/support/raw-enr.ts';
-import { quietNetwork } from '../../e2e/support/quiet-network.ts';
-import { tempDir } from '../../support/temp-dir.ts';
+import { enrWith } from '../../support/consensus/raw-enr.ts';
+import { quietNetwork } from '../../support/e2e/quiet-network.ts';
+import { sentryDatabaseForEachTest } from '../../support/sentry-database.ts';
 
 const PEER = '16Uiu2HAmHQbC4bRTKZ1ERziAgL9hnjPVYJjJgR7SK39tqzMwQ4TD';
 const OTHER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
 
-let dir: Awaited<ReturnType<typeof tempDir>>;
-let database: SqliteDatabase;
-beforeEach(async () => {
-  dir = await tempDir();
-  database = await openSentryDatabase(dir.path);
-});
-afterEach(async () => {
-  await database.close();
-  await dir.remove();
-});
+const folder = sentryDatabaseForEachTest();
 
 function known(peerId: string, ip: string, enr: string | null = null): PeerState {
   return { ...newPeer(peerId, 0), enr, addresses: [`/ip4/${ip}/tcp/9`], phase: { name: 'known' } };
@@ -35,14 +24,15 @@ it.each([
   ['address', '127.0.0.3', known(PEER, '127.0.0.3')],
   ['network, by an address that only its record has', '127.0.0.0/29', known(PEER, '127.9.9.9', recordAt(127, 0, 0, 3))],
 ])('a peer of an earlier run that has asked since, by %s, is neither dialled nor kept', async (_, line, hermit) => {
+  const { path: dataDir, database } = folder;
   const store = sqlitePeerStore(database);
   await store.save([hermit, known(OTHER, '127.8.8.8')], []);
   const optOut = parseOptOut(line);
   if (!optOut.ok) throw new Error(optOut.reason);
   const dialled: string[] = [];
   const sentry = await startSentry({
-    network: devnetNetwork(await readDevnetFile(await quietNetwork(dir.path, { slot_ms: 50 }))),
-    dataDir: dir.path,
+    network: devnetNetwork(await readDevnetFile(await quietNetwork(dataDir, { slot_ms: 50 }))),
+    dataDir,
     database,
     log: { append: async () => undefined },
     crawlerId: 'test',

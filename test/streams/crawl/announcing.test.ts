@@ -5,7 +5,7 @@ import { failure } from '../../../src/consensus/failure.ts';
 import type { Verdict } from '../../../src/streams/admission.ts';
 import { createAnnouncing } from '../../../src/streams/crawl/announcing.ts';
 import { createArrivals } from '../../../src/streams/crawl/arrivals.ts';
-import { CLOCK, DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../support/network.ts';
+import { CLOCK, DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../../support/streams/network.ts';
 
 const ADDRESS = '/ip4/10.0.0.1/tcp/9000';
 const ADMITTED: Verdict = { admitted: true, addresses: [ADDRESS], problem: null };

@@ -5,8 +5,8 @@ import { asking } from '../../../src/streams/crawl/asking.ts';
 import { createFrontier } from '../../../src/streams/crawl/frontier.ts';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
 import type { LogEntry } from '../../../src/streams/ports/event-log.ts';
-import { type Marbles, marbles } from '../support/marbles.ts';
-import { virtualPromise } from '../support/virtual-promise.ts';
+import { type Marbles, marbles } from '../../support/streams/marbles.ts';
+import { virtualPromise } from '../../support/streams/virtual-promise.ts';
 
 const ENTRY: LogEntry = { subject: 's', eventId: 'e:0', payload: new Uint8Array() };
 const APPEND_MS = 3;

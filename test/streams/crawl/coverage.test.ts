@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeRecord } from '../../../src/consensus/node-record.ts';
 import { createForkTally } from '../../../src/streams/crawl/coverage.ts';
-import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../support/network.ts';
+import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../../support/streams/network.ts';
 
 const isOurs = ({ eth2 }: NodeRecord) => eth2?.forkDigest === DIGEST;
 const foreign = { eth2: forkId(OTHER_DIGEST) };

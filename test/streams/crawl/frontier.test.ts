@@ -3,7 +3,7 @@ import { failed, success } from '../../../src/consensus/failure.ts';
 import type { Coverage } from '../../../src/streams/crawl/coverage.ts';
 import { createFrontier } from '../../../src/streams/crawl/frontier.ts';
 import type { DiscoveryTarget } from '../../../src/streams/discovery.ts';
-import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../support/network.ts';
+import { DIGEST, forkId, nodeRecord, OTHER_DIGEST } from '../../support/streams/network.ts';
 
 const isOurs = ({ eth2 }: ReturnType<typeof nodeRecord>) => eth2?.forkDigest === DIGEST;
 const seed = (name: string): DiscoveryTarget => ({ nodeId: `node-${name}`, enr: `enr:${name}` });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createListening, type ListeningOptions } from '../../../src/streams/crawl/listening.ts';
 import { EventLogUsageError, type LogEntry } from '../../../src/streams/ports/event-log.ts';
-import { type Marbles, marbles } from '../support/marbles.ts';
-import { nodeRecord } from '../support/network.ts';
-import { virtualPromise } from '../support/virtual-promise.ts';
+import { type Marbles, marbles } from '../../support/streams/marbles.ts';
+import { nodeRecord } from '../../support/streams/network.ts';
+import { virtualPromise } from '../../support/streams/virtual-promise.ts';
 
 const ENTRY: LogEntry = { subject: 's', eventId: 'e:0', payload: new Uint8Array() };
 const APPEND_MS = 3;

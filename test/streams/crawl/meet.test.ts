@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMeet } from '../../../src/streams/crawl/meet.ts';
 import type { Meeting } from '../../../src/streams/crawl/round.ts';
-import { nodeRecord } from '../support/network.ts';
+import { nodeRecord } from '../../support/streams/network.ts';
 
 /** A frontier to which each node is what is said of it here. */
 function meetWith(meetings: Record<string, Meeting>) {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../../src/consensus/bootnodes.ts';
 import { failed, success } from '../../../src/consensus/failure.ts';
-import { decodeNodeRecord, type NodeRecord } from '../../../src/consensus/node-record.ts';
+import type { NodeRecord } from '../../../src/consensus/node-record.ts';
 import { NOBODY } from '../../../src/consensus/opt-out.ts';
 import { createFrontier } from '../../../src/streams/crawl/frontier.ts';
 import { createReception } from '../../../src/streams/crawl/reception.ts';
-import { CLOCK, DIGEST, NETWORK, nodeRecord } from '../support/network.ts';
+import { CLOCK, DIGEST, NETWORK, nodeRecord, recordOf } from '../../support/streams/network.ts';
 
 const [TELLER = ''] = BOOTNODES.mainnet;
 
@@ -42,12 +42,6 @@ function receptionOf(perIp: number) {
 const NODES = Array.from({ length: 20 }, (_, index) => nodeRecord(`n${index}`));
 const ANSWER = { target: { nodeId: 'teller', enr: TELLER }, answer: success({ records: NODES, requests: 1 }) };
 
-function tellerId(): string {
-  const decoded = decodeNodeRecord(TELLER);
-  if (!decoded.ok) throw new Error('a bootnode that cannot be read');
-  return decoded.value.peerId;
-}
-
 describe('createReception', () => {
   it('gives what a node told of to the frontier, and as news to the registry once that is durable', () => {
     const { reception, frontier, known } = receptionOf(1_000);
@@ -65,7 +59,7 @@ describe('createReception', () => {
     const { reception, frontier, problems, begin } = receptionOf(4);
     expect(reception.receiveAnswer(ANSWER).entries).toHaveLength(4);
     expect(frontier.waiting).toBe(1 + 4);
-    expect(problems).toEqual([`${tellerId()} 16 of 20 nodes it told of are at crowded places`]);
+    expect(problems).toEqual([`${recordOf(TELLER).peerId} 16 of 20 nodes it told of are at crowded places`]);
     for (let target = frontier.take(0); target !== null; target = frontier.take(0)) {
       frontier.answered({ target, answer: failed('resolve', 'timeout') }, 0);
     }

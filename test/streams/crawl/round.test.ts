@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRound, type Meeting, type Round } from '../../../src/streams/crawl/round.ts';
-import { DIGEST, nodeRecord } from '../support/network.ts';
+import { DIGEST, nodeRecord } from '../../support/streams/network.ts';
 
 const seed = (name: string) => ({ nodeId: `node-${name}`, enr: `enr:${name}` });
 

@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../../src/consensus/bootnodes.ts';
-import { decodeNodeRecord } from '../../../src/consensus/node-record.ts';
 import { createSeeds } from '../../../src/streams/crawl/seeds.ts';
+import { recordOf } from '../../support/streams/network.ts';
 
 const [FIRST = '', SECOND = '', THIRD = ''] = BOOTNODES.mainnet;
 const nobody = () => false;
-
-function nodeIdOf(enr: string): string {
-  const decoded = decodeNodeRecord(enr);
-  if (!decoded.ok) throw new Error('a bootnode that cannot be read');
-  return decoded.value.nodeId;
-}
 
 describe('createSeeds', () => {
   it('names the bootnodes, then known peers that have a record and do not fail', () => {
@@ -22,11 +16,11 @@ describe('createSeeds', () => {
         { enr: null, failures: 0 },
         { enr: 'enr:nonsense', failures: 0 },
       ]),
-    ).toEqual([FIRST, SECOND].map((enr) => ({ nodeId: nodeIdOf(enr), enr })));
+    ).toEqual([FIRST, SECOND].map((enr) => ({ nodeId: recordOf(enr).nodeId, enr })));
   });
 
   it('leaves out who asked to be left alone, a bootnode, too', () => {
-    const declined = [FIRST, SECOND].map(nodeIdOf);
+    const declined = [FIRST, SECOND].map((enr) => recordOf(enr).nodeId);
     const seeds = createSeeds([FIRST, THIRD], ({ nodeId }) => declined.includes(nodeId));
     expect(seeds([{ enr: SECOND, failures: 0 }]).map(({ enr }) => enr)).toEqual([THIRD]);
   });

@@ -3,7 +3,7 @@ import { failed, success } from '../../../src/consensus/failure.ts';
 import type { NodeRecord } from '../../../src/consensus/node-record.ts';
 import { createSuspicion } from '../../../src/streams/crawl/suspicion.ts';
 import type { DiscoveryAnswer } from '../../../src/streams/discovery.ts';
-import { nodeRecord } from '../support/network.ts';
+import { nodeRecord } from '../../support/streams/network.ts';
 
 function suspicionOf() {
   const blamed: string[] = [];

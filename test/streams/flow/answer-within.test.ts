@@ -2,7 +2,7 @@ import { EMPTY, map, NEVER, type Observable, of, throwError } from 'rxjs';
 import { describe, it } from 'vitest';
 import { failed, type Outcome, success } from '../../../src/consensus/failure.ts';
 import { answerWithin } from '../../../src/streams/flow/answer-within.ts';
-import { marbles } from '../support/marbles.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 type Ask = () => Observable<Outcome<string>>;
 

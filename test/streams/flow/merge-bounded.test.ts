@@ -1,7 +1,7 @@
 import { delay, of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { createDepth, mergeBounded } from '../../../src/streams/flow/merge-bounded.ts';
-import { marbles } from '../support/marbles.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 const dropped = (item: string) => `${item} dropped`;
 

@@ -2,8 +2,8 @@ import { delay, map, mergeMap, of, Subject, take, tap } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { type PullSource, pull } from '../../../src/streams/flow/pull.ts';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
-import { HastyScheduler } from '../support/hasty-scheduler.ts';
-import { marbles } from '../support/marbles.ts';
+import { HastyScheduler } from '../../support/streams/hasty-scheduler.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 interface Timetable extends PullSource<string> {
   /** Puts an item in, and wakes who waits. */

@@ -1,7 +1,7 @@
 import { defer, NEVER, type Observable, of, Subject, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { type Part, PartFailedError, type RestartPolicy, supervise } from '../../../src/streams/flow/supervise.ts';
-import { marbles } from '../support/marbles.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 const POLICY: RestartPolicy = {
   minDelayMs: 10,

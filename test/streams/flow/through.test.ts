@@ -3,8 +3,8 @@ import { describe, it } from 'vitest';
 import { failure } from '../../../src/consensus/failure.ts';
 import { through } from '../../../src/streams/flow/through.ts';
 import { type Stage, type VisitOutcome, visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
-import { inWords } from '../support/link.ts';
-import { marbles } from '../support/marbles.ts';
+import { inWords } from '../../support/streams/link.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 type Greeted = { readonly peerId: string; readonly lease: number };
 

@@ -4,8 +4,8 @@ import { failure } from '../../../src/consensus/failure.ts';
 import { GOODBYE } from '../../../src/streams/ports/peer-link.ts';
 import { visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
 import { noteConnections } from '../../../src/streams/visits/connections.ts';
-import { connectedVisit, fakeLink, inWords } from '../support/link.ts';
-import { marbles } from '../support/marbles.ts';
+import { connectedVisit, fakeLink, inWords } from '../../support/streams/link.ts';
+import { marbles } from '../../support/streams/marbles.ts';
 
 describe('noteConnections', () => {
   it('notes a connection and tells the peer, ends one that comes too late, and lets failures pass', () => {

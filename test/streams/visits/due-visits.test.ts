@@ -4,7 +4,7 @@ import { failure } from '../../../src/consensus/failure.ts';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
 import { dueVisits } from '../../../src/streams/visits/due-visits.ts';
 import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
-import { knownPeer } from '../support/pipeline.ts';
+import { knownPeer } from '../../support/streams/pipeline.ts';
 
 /** Visits of which two may go to one address. */
 function visitsTo(peers: readonly PeerState[]) {

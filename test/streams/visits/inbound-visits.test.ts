@@ -5,9 +5,9 @@ import { createSlots } from '../../../src/streams/flow/slots.ts';
 import { GOODBYE } from '../../../src/streams/ports/peer-link.ts';
 import { adopted, inboundVisits } from '../../../src/streams/visits/inbound-visits.ts';
 import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
-import { fakeLink, inWords } from '../support/link.ts';
-import { marbles } from '../support/marbles.ts';
-import { CLOCK } from '../support/network.ts';
+import { fakeLink, inWords } from '../../support/streams/link.ts';
+import { marbles } from '../../support/streams/marbles.ts';
+import { CLOCK } from '../../support/streams/network.ts';
 
 /** One place for peers that dial us, of whom `opted-out` is to be left alone. */
 function inboundWith(effect: PeerEffect['type']) {

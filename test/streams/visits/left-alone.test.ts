@@ -1,23 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../../src/consensus/bootnodes.ts';
 import { failure } from '../../../src/consensus/failure.ts';
-import { decodeNodeRecord } from '../../../src/consensus/node-record.ts';
 import { parseOptOut } from '../../../src/consensus/opt-out.ts';
 import { type Observation, visitFailed, visitSucceeded } from '../../../src/streams/visit.ts';
 import { createLeftAlone } from '../../../src/streams/visits/left-alone.ts';
-import { knownPeer } from '../support/pipeline.ts';
+import { recordOf } from '../../support/streams/network.ts';
+import { knownPeer } from '../../support/streams/pipeline.ts';
 
 const [ENR = ''] = BOOTNODES.mainnet;
 
-function nodeIdOf(enr: string): string {
-  const decoded = decodeNodeRecord(enr);
-  if (!decoded.ok) throw new Error('a bootnode that cannot be read');
-  return decoded.value.nodeId;
-}
-
 /** An address and a node asked to be left alone; the record of `known` is that node's. */
 function leftAlone() {
-  const parsed = parseOptOut(`10.0.0.9\n${nodeIdOf(ENR)}`);
+  const parsed = parseOptOut(`10.0.0.9\n${recordOf(ENR).nodeId}`);
   if (!parsed.ok) throw new Error(parsed.reason);
   return createLeftAlone(parsed.value, {
     get: (peerId) => (peerId === 'known' ? knownPeer(peerId, { enr: ENR }) : undefined),

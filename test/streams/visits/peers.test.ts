@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPeers } from '../../../src/streams/visits/peers.ts';
-import { CLOCK } from '../support/network.ts';
-import { knownPeer } from '../support/pipeline.ts';
+import { CLOCK } from '../../support/streams/network.ts';
+import { knownPeer } from '../../support/streams/pipeline.ts';
 
 const INBOUND = { type: 'inbound', nowMs: 0, epoch: 0 } as const;
 

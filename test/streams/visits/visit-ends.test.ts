@@ -7,9 +7,9 @@ import type { Observation } from '../../../src/streams/visit.ts';
 import { createVisitTally } from '../../../src/streams/visit-tally.ts';
 import { createVisitEnds, givingUp } from '../../../src/streams/visits/visit-ends.ts';
 import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
-import { fakeLink } from '../support/link.ts';
-import { marbles } from '../support/marbles.ts';
-import { CLOCK, EPOCH_MS } from '../support/network.ts';
+import { fakeLink } from '../../support/streams/link.ts';
+import { marbles } from '../../support/streams/marbles.ts';
+import { CLOCK, EPOCH_MS } from '../../support/streams/network.ts';
 
 const ADDRESSES = ['/ip4/10.0.0.1/tcp/9000'];
 const REFUSED = failure('dial', 'refused');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
 import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
-import { fakeLink } from '../support/link.ts';
+import { fakeLink } from '../../support/streams/link.ts';
 
 function begun(peerId = 'a', nowMs = 0) {
   const slots = createSlots(9);

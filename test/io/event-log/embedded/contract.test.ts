@@ -1,8 +1,8 @@
 import { embeddedEventLog } from '../../../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
+import { eventLogContract } from '../../../support/event-log/contract.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { eventLogContract } from '../contract.ts';
 
 const logger = createLogger({ level: 'silent', format: 'json' });
 

@@ -4,9 +4,9 @@ import { type EmbeddedEntries, embeddedEntries } from '../../../../src/io/event-
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
 import type { SqliteDatabase } from '../../../../src/io/storage/sqlite/sqlite.ts';
+import { entries as entriesOf } from '../../../support/event-log/contract.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 import { type VirtualTime, virtualTime } from '../../../support/virtual-time.ts';
-import { entries as entriesOf } from '../contract.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let database: SqliteDatabase;

@@ -5,8 +5,8 @@ import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
 import type { SqliteDatabase } from '../../../../src/io/storage/sqlite/sqlite.ts';
 import { EventLogFullError, type LogEntry } from '../../../../src/streams/ports/event-log.ts';
+import { collect, entries, idsOf, WAIT } from '../../../support/event-log/contract.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf, WAIT } from '../contract.ts';
 
 /** The embedded log with no room: its own bound, and the disk's. */
 

@@ -9,8 +9,8 @@ import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
 import { openSqlite, type SqliteDatabase } from '../../../../src/io/storage/sqlite/sqlite.ts';
 import { EventLogFullError } from '../../../../src/streams/ports/event-log.ts';
+import { collect, entries, entry, idsOf, WAIT } from '../../../support/event-log/contract.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, entry, idsOf, WAIT } from '../contract.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let lines: string[];

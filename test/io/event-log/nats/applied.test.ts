@@ -3,8 +3,8 @@ import type { Subscription } from 'rxjs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { answerApplied, askUnapplied } from '../../../../src/io/event-log/nats/applied.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { WAIT } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
-import { WAIT } from '../contract.ts';
 
 /** A consumer that says what it has applied, and those that ask, over a real server. */
 

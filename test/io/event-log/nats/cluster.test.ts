@@ -1,14 +1,10 @@
-import { asyncScheduler } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { embeddedEventLog } from '../../../../src/io/event-log/embedded/log.ts';
-import { streamMemory } from '../../../../src/io/event-log/embedded/stream-memory.ts';
 import { natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
-import { publishing } from '../../../../src/streams/publishing.ts';
+import { collect, entries, idsOf } from '../../../support/event-log/contract.ts';
 import { startCluster, type TestNatsCluster } from '../../../support/nats-cluster.ts';
+import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf } from '../contract.ts';
 
 /** Three real servers that share the stream, and what happens when the one that leads it is killed. */
 
@@ -41,28 +37,9 @@ describe('a cluster of three', () => {
   it('loses and doubles nothing when the leader of the stream is killed again and again under load', async () => {
     const dir = await tempDir();
     cleanUp.push(dir.remove);
-    const database = await openSentryDatabase(dir.path);
-    cleanUp.push(() => database.close());
-    const spool = await embeddedEventLog(database, { logger, durables: ['published', 'consumed'], keeper: 'consumed' });
-    cleanUp.push(() => spool.close());
     const stream = await openNats(3);
-    const names = { published: 'published', consumed: 'consumed' };
-    const changes: unknown[] = [];
-    const subscription = publishing({
-      spool,
-      stream,
-      ...names,
-      memory: streamMemory(database),
-      batchSize: 50,
-      batchMs: 5,
-      pollMs: 200,
-      settleMs: 100,
-      scheduler: asyncScheduler,
-      onFailure: () => undefined,
-      onSuccess: () => undefined,
-      onChanged: (change) => changes.push(change),
-    }).subscribe();
-    cleanUp.push(async () => subscription.unsubscribe());
+    const { spool, changes, stop } = await publishSpool({ dir: dir.path, stream, logger, batchSize: 50, pollMs: 200 });
+    cleanUp.push(stop);
 
     const reader = await openNats(3);
     const got = collect(reader, 'reader');

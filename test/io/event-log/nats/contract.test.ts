@@ -1,7 +1,7 @@
 import { natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { eventLogContract } from '../../../support/event-log/contract.ts';
 import { startNatsServer } from '../../../support/nats-server.ts';
-import { eventLogContract } from '../contract.ts';
 
 /** Long enough for the server to forget a pull whose asker has left, short enough for a test. */
 const ACK_WAIT_MS = 2000;

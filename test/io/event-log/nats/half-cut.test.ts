@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { collect, entries, idsOf } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
 import { startProxy, type TestProxy } from '../../../support/tcp-proxy.ts';
-import { collect, entries, idsOf } from '../contract.ts';
 
 /** A network that breaks without anybody being told. */
 

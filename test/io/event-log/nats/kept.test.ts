@@ -1,17 +1,13 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect, nanos, RetentionPolicy } from 'nats';
-import { asyncScheduler, type Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { embeddedEventLog } from '../../../../src/io/event-log/embedded/log.ts';
-import { streamMemory } from '../../../../src/io/event-log/embedded/stream-memory.ts';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
-import { publishing } from '../../../../src/streams/publishing.ts';
+import { collect, entries, idsOf, WAIT } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
+import { publishSpool } from '../../../support/spool-publishing.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf, WAIT } from '../contract.ts';
 
 /** What NATS has confirmed and nobody has read yet stays in the spool, as the sentry runs it. */
 
@@ -40,40 +36,26 @@ async function openNats(): Promise<NatsEventLog> {
   return nats;
 }
 
-/** The way of a sentry's events, from the spool on; `stop` ends it as a crash would, but for the files' handles. */
+/** The way of a sentry's events, from the spool on. */
 async function startSentry() {
-  const database = await openSentryDatabase(dir.path);
-  const spool = await embeddedEventLog(database, { logger, durables: ['published', 'consumed'], keeper: 'consumed' });
-  const nats = await openNats();
-  const changes: { from: number; to: number }[] = [];
-  const subscription: Subscription = publishing({
-    spool,
-    stream: nats,
-    published: 'published',
-    consumed: 'consumed',
-    memory: streamMemory(database),
+  const stream = await openNats();
+  const { stop: stopPublishing, ...sentry } = await publishSpool({
+    dir: dir.path,
+    stream,
+    logger,
     batchSize: 100,
-    batchMs: 5,
     pollMs: 50,
-    settleMs: 100,
-    scheduler: asyncScheduler,
-    onFailure: () => undefined,
-    onSuccess: () => undefined,
-    onChanged: (change) => changes.push(change),
-  }).subscribe();
+  });
   let stopped = false;
   async function stop(): Promise<void> {
     if (stopped) return;
     stopped = true;
-    subscription.unsubscribe();
-    await nats.close();
-    await spool.close();
-    await database.close();
+    await stopPublishing();
+    await stream.close();
   }
   cleanUp.push(stop);
-  const settled = async () => (await streamMemory(database).load())?.settled;
-  const published = () => vi.waitFor(async () => expect((await spool.depth()).entries).toBe(0), LONG);
-  return { spool, changes, published, settled, stop };
+  const published = () => vi.waitFor(async () => expect((await sentry.spool.depth()).entries).toBe(0), LONG);
+  return { ...sentry, published, stop };
 }
 
 /** Reads all there is, as a consumer that knows event ids does; each id once, in the order of first sight. */

@@ -2,8 +2,8 @@ import { connect, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isWrongRevision } from '../../../../src/io/event-log/nats/errors.ts';
 import { type LeaseKey, leaseKey } from '../../../../src/io/event-log/nats/lease-key.ts';
+import { WAIT } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
-import { WAIT } from '../contract.ts';
 
 const TTL_MS = 1_000;
 

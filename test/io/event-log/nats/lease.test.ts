@@ -9,11 +9,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { openSqlite } from '../../../../src/io/storage/sqlite/sqlite.ts';
+import { collect, entries, idsOf } from '../../../support/event-log/contract.ts';
 import { entry as eventEntry, wireObservation } from '../../../support/events.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
 import { startProxy } from '../../../support/tcp-proxy.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { collect, entries, idsOf } from '../contract.ts';
 
 /** Two consumers on one durable: one reads, the other stands by. */
 

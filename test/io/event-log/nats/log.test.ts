@@ -5,8 +5,8 @@ import { EventLogConfigError, EventLogUnreachableError } from '../../../../src/i
 import { natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import type { EventLog, LogEntry } from '../../../../src/streams/ports/event-log.ts';
+import { collect, entries, entry, idsOf, WAIT } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
-import { collect, entries, entry, idsOf, WAIT } from '../contract.ts';
 
 const SUBJECTS = ['events.metadata_received', 'events.peer_discovered'];
 

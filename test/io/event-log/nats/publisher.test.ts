@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { EventLogUnreachableError } from '../../../../src/io/event-log/nats/errors.ts';
 import { type NatsPublisher, natsPublisher } from '../../../../src/io/event-log/nats/publisher.ts';
 import { StreamChangedError } from '../../../../src/streams/ports/spool.ts';
-import { entries } from '../contract.ts';
+import { entries } from '../../../support/event-log/contract.ts';
 
 let session: string;
 /** What was asked for, in order. */

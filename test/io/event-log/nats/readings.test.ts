@@ -4,7 +4,7 @@ import type { NatsLink } from '../../../../src/io/event-log/nats/connection.ts';
 import { type NatsReadings, natsReadings } from '../../../../src/io/event-log/nats/readings.ts';
 import type { NatsTopology } from '../../../../src/io/event-log/nats/topology.ts';
 import { EventLogUsageError } from '../../../../src/streams/ports/event-log.ts';
-import { WAIT } from '../contract.ts';
+import { WAIT } from '../../../support/event-log/contract.ts';
 import { loggerWithLines } from './support/lines.ts';
 
 /** Durables of which none can be read: why is what the server says of each. */

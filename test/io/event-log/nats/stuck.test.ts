@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type NatsEventLog, natsEventLog } from '../../../../src/io/event-log/nats/log.ts';
 import { natsTopology } from '../../../../src/io/event-log/nats/topology.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
+import { collect, entries, idsOf } from '../../../support/event-log/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../../../support/nats-server.ts';
-import { collect, entries, idsOf } from '../contract.ts';
 
 /**
  * A durable as `kill -9` of nats-server 2.9 leaves it behind: the durable still waits for acknowledgements of messages

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { EventLogUnreachableError } from '../../../../src/io/event-log/nats/errors.ts';
 import { reconnects } from '../../../../src/io/event-log/nats/reconnects.ts';
 import { type UntilReachableOptions, untilReachable } from '../../../../src/io/event-log/nats/until-reachable.ts';
-import { marbles } from '../../../streams/support/marbles.ts';
+import { marbles } from '../../../support/streams/marbles.ts';
 import { loggerWithLines } from './support/lines.ts';
 
 /** Connects at the attempt after so many that are refused. */

@@ -3,7 +3,7 @@ import { defer, of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { EventLogConfigError } from '../../../../src/io/event-log/nats/errors.ts';
 import { type UntilReadyOptions, untilReady } from '../../../../src/io/event-log/nats/until-ready.ts';
-import { marbles } from '../../../streams/support/marbles.ts';
+import { marbles } from '../../../support/streams/marbles.ts';
 import { loggerWithLines } from './support/lines.ts';
 
 /** JetStream answers with its number for a cluster that has no leader. */

@@ -2,7 +2,7 @@ import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { whileHeld } from '../../../../src/io/event-log/nats/while-held.ts';
 import type { Delivery } from '../../../../src/streams/ports/event-log.ts';
-import { marbles } from '../../../streams/support/marbles.ts';
+import { marbles } from '../../../support/streams/marbles.ts';
 
 const HELD = { y: true, n: false };
 

@@ -6,8 +6,8 @@ import { type Devnet, startDevnet } from '../../../../src/devnet/devnet.ts';
 import type { Host } from '../../../../src/io/network/libp2p/host.ts';
 import { initialStatus } from '../../../../src/io/network/own/own-record.ts';
 import { devnetNetwork, readDevnetFile } from '../../../../src/io/networks/network-file.ts';
+import { aHost, NOTHING_HELD } from '../../../support/network/test-host.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { aHost, NOTHING_HELD } from '../support/test-host.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let devnet: Devnet;

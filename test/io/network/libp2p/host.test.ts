@@ -6,9 +6,9 @@ import type { Outcome } from '../../../../src/consensus/failure.ts';
 import type { Host } from '../../../../src/io/network/libp2p/host.ts';
 import { encodeRequest } from '../../../../src/io/network/reqresp/payload.ts';
 import type { PeerLink, SubscriptionRpc } from '../../../../src/streams/ports/peer-link.ts';
+import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../../../support/network/bare-peer.ts';
+import { aHost, NOTHING_HELD as NOTHING, EMPTY_STATUS as STATUS } from '../../../support/network/test-host.ts';
 import { tcpServerOn } from '../../../support/open-handles.ts';
-import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../support/bare-peer.ts';
-import { aHost, EMPTY_STATUS as STATUS, NOTHING_HELD as NOTHING } from '../support/test-host.ts';
 
 const TOPICS = [0, 1, 2].map((subnet) => `/eth2/8c9f62fe/beacon_attestation_${subnet}/ssz_snappy`);
 const GOODBYE = '/eth2/beacon_chain/req/goodbye/1/ssz_snappy';

@@ -6,7 +6,7 @@ import type { Status } from '../../../../src/consensus/containers.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { createLink } from '../../../../src/io/network/libp2p/link.ts';
 import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
-import { type BarePeer, barePeer, collect } from '../support/bare-peer.ts';
+import { type BarePeer, barePeer, collect } from '../../../support/network/bare-peer.ts';
 
 const protocol = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');

@@ -13,7 +13,7 @@ import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Host } from '../../../../src/io/network/libp2p/host.ts';
 import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
-import { aHost, QUIC, TCP } from '../support/test-host.ts';
+import { aHost, QUIC, TCP } from '../../../support/network/test-host.ts';
 
 let host: Host;
 const peers: Libp2p[] = [];

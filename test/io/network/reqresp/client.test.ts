@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Request, request } from '../../../../src/io/network/reqresp/client.ts';
 import { encodeErrorResponse, encodeResponse } from '../../../../src/io/network/reqresp/payload.ts';
 import { fromAbortable } from '../../../../src/streams/flow/from-abortable.ts';
-import { type BarePeer, barePeer, collect, type Muxer } from '../support/bare-peer.ts';
+import { type BarePeer, barePeer, collect, type Muxer } from '../../../support/network/bare-peer.ts';
 
 const PROTOCOLS = ['/test/3', '/test/2', '/test/1'];
 const BODY = new Uint8Array(8).fill(7);

@@ -5,7 +5,7 @@ import type { Status } from '../../../../src/consensus/containers.ts';
 import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
 import { serve } from '../../../../src/io/network/reqresp/server.ts';
-import { type BarePeer, barePeer, collect, type Muxer } from '../support/bare-peer.ts';
+import { type BarePeer, barePeer, collect, type Muxer } from '../../../support/network/bare-peer.ts';
 
 const protocol = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');

@@ -1,22 +1,11 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { newPeer, type PeerPhase, type PeerState } from '../../../../src/actors/peer.ts';
 import { CAUSES, failure, STAGES } from '../../../../src/consensus/failure.ts';
 import { sqlitePeerStore } from '../../../../src/io/storage/sentry/peer-store.ts';
-import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
-import type { SqliteDatabase } from '../../../../src/io/storage/sqlite/sqlite.ts';
-import { tempDir } from '../../../support/temp-dir.ts';
+import { sentryDatabaseForEachTest } from '../../../support/sentry-database.ts';
 
-let dir: Awaited<ReturnType<typeof tempDir>>;
-let database: SqliteDatabase;
-beforeEach(async () => {
-  dir = await tempDir();
-  database = await openSentryDatabase(dir.path);
-});
-afterEach(async () => {
-  await database.close();
-  await dir.remove();
-});
+const sentry = sentryDatabaseForEachTest();
 
 const unixMs = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const phase: fc.Arbitrary<PeerPhase> = fc.oneof(
@@ -53,8 +42,8 @@ describe('the peer store', () => {
     const peers = fc.uniqueArray(peer, { maxLength: 20, selector: ({ peerId }) => peerId });
     await fc.assert(
       fc.asyncProperty(peers, fc.infiniteStream(fc.boolean()), async (drawn, coins) => {
-        await database.exec('DELETE FROM peers');
-        const store = sqlitePeerStore(database);
+        await sentry.database.exec('DELETE FROM peers');
+        const store = sqlitePeerStore(sentry.database);
         await store.save(
           drawn.map((each) => newPeer(each.peerId, 0)),
           [],
@@ -69,16 +58,18 @@ describe('the peer store', () => {
   });
 
   it('forgets a peer that was never saved, and saves nothing of nothing', async () => {
-    const store = sqlitePeerStore(database);
+    const store = sqlitePeerStore(sentry.database);
     await store.save([], ['nobody']);
     await store.save([], []);
     expect(await store.load()).toEqual([]);
   });
 
   it('keeps the former state of all peers when one cannot be written', async () => {
-    const store = sqlitePeerStore(database);
+    const store = sqlitePeerStore(sentry.database);
     await store.save([newPeer('a', 1)], []);
-    await database.exec("CREATE TRIGGER full BEFORE DELETE ON peers BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    await sentry.database.exec(
+      "CREATE TRIGGER full BEFORE DELETE ON peers BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+    );
     await expect(store.save([newPeer('a', 2), newPeer('b', 2)], ['a'])).rejects.toThrow(/disk full/);
     expect(await store.load()).toEqual([newPeer('a', 1)]);
   });
@@ -92,18 +83,20 @@ describe('the peer store', () => {
     ['an unknown phase', { phase: { name: 'asleep' } }],
     ['an unknown cause', { lastFailure: { stage: 'dial', cause: 'bad luck' } }],
   ])('leaves out a record of %s and keeps the others', async (_, change) => {
-    const store = sqlitePeerStore(database);
+    const store = sqlitePeerStore(sentry.database);
     await store.save([newPeer('good', 1), newPeer('bad', 1)], []);
-    const { record } = (await database.get<{ record: string }>("SELECT record FROM peers WHERE peer_id = 'bad'")) ?? {
+    const { record } = (await sentry.database.get<{ record: string }>(
+      "SELECT record FROM peers WHERE peer_id = 'bad'",
+    )) ?? {
       record: '',
     };
     const changed = typeof change === 'string' ? change : JSON.stringify({ ...JSON.parse(record), ...change });
-    await database.run("UPDATE peers SET record = ? WHERE peer_id = 'bad'", changed);
+    await sentry.database.run("UPDATE peers SET record = ? WHERE peer_id = 'bad'", changed);
     expect(await store.load()).toEqual([newPeer('good', 1)]);
   });
 
   it('keeps thousands of peers in one transaction', async () => {
-    const store = sqlitePeerStore(database);
+    const store = sqlitePeerStore(sentry.database);
     const many = Array.from({ length: 5_000 }, (_, index) => newPeer(`peer ${index}`, index));
     await store.save(many, []);
     expect(await store.load()).toHaveLength(5_000);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { duckdb } from '../../support/duckdb.ts';
+import { duckdb } from '../duckdb.ts';
 
 /** What a data folder holds, read by DuckDB from the Parquet files alone. */
 

@@ -1,6 +1,6 @@
 import { networkClock } from '../../../src/consensus/clock.ts';
 import type { Network } from '../../../src/consensus/network.ts';
-import type { NodeRecord } from '../../../src/consensus/node-record.ts';
+import { decodeNodeRecord, type NodeRecord } from '../../../src/consensus/node-record.ts';
 
 export const DIGEST = '8c9f62fe';
 export const OTHER_DIGEST = '6a95a1a9';
@@ -43,4 +43,11 @@ export function nodeRecord(name: string, fields: Partial<NodeRecord> = {}): Node
 
 export function forkId(forkDigest: string): NonNullable<NodeRecord['eth2']> {
   return { forkDigest, nextForkVersion: '06000000', nextForkEpoch: 2n ** 64n - 1n };
+}
+
+/** What a real record says. */
+export function recordOf(enr: string): NodeRecord {
+  const decoded = decodeNodeRecord(enr);
+  if (!decoded.ok) throw new Error(`${enr} cannot be read`);
+  return decoded.value;
 }

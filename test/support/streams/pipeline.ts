@@ -1,5 +1,5 @@
 import { EMPTY, NEVER, type Observable, of, Subject, type Subscription, type VirtualTimeScheduler } from 'rxjs';
-import { newPeer, type PeerState } from '../../../src/actors/peer.ts';
+import type { PeerState } from '../../../src/actors/peer.ts';
 import { networkClock } from '../../../src/consensus/clock.ts';
 import { decodeEvent, METADATA_RECEIVED, PEER_DISCOVERED } from '../../../src/consensus/events.ts';
 import { type Failure, type Outcome, success } from '../../../src/consensus/failure.ts';
@@ -25,6 +25,8 @@ import { createVisitTally } from '../../../src/streams/visit-tally.ts';
 import { status } from './link.ts';
 import { DIGEST, NETWORK } from './network.ts';
 import { virtualPromise } from './virtual-promise.ts';
+
+export { knownPeer } from '../../actors/support/peers.ts';
 
 export const APPEND_MS = 2;
 /** Everybody lives at one place here. */
@@ -179,18 +181,6 @@ export function startPipeline(world: World): Pipeline {
         const { peerId, failure } = happening.failure;
         return [`${peerId} ${failure.stage} ${failure.cause}`];
       }),
-  };
-}
-
-/** A peer of an earlier run, due at once if nothing else is said. */
-export function knownPeer(peerId: string, fields: Partial<PeerState> = {}): PeerState {
-  return {
-    ...newPeer(peerId, 0),
-    enr: `enr:${peerId}`,
-    enrSequence: 1n,
-    addresses: ['/ip4/10.0.0.1/tcp/9000'],
-    phase: { name: 'known' },
-    ...fields,
   };
 }
 

@@ -1,3 +1,3 @@
-import type { GeolocationStatus } from '../../../../src/io/http/geolocation.ts';
+import type { GeolocationStatus } from '../../../src/io/http/geolocation.ts';
 
 export const NO_GEOLOCATION: GeolocationStatus = { sources: [], attributions: [], problems: () => [] };

@@ -1,9 +1,9 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
-import type { Status } from '../../../../src/consensus/containers.ts';
-import { createMannersLedger } from '../../../../src/consensus/manners/ledger.ts';
-import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { type Host, type HostOptions, startHost } from '../../../../src/io/network/libp2p/host.ts';
-import { OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
+import type { Status } from '../../../src/consensus/containers.ts';
+import { createMannersLedger } from '../../../src/consensus/manners/ledger.ts';
+import { createLogger } from '../../../src/io/logging/logger.ts';
+import { type Host, type HostOptions, startHost } from '../../../src/io/network/libp2p/host.ts';
+import { OWN_METADATA } from '../../../src/io/network/own/own-record.ts';
 
 export const TCP = '/ip4/127.0.0.1/tcp/0';
 export const QUIC = '/ip4/127.0.0.1/udp/0/quic-v1';

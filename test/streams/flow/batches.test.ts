@@ -1,8 +1,8 @@
 import { defer, of, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
-import { batches } from '../../src/streams/flow/batches.ts';
-import { retryForever } from '../../src/streams/flow/retry-forever.ts';
+import { batches } from '../../../src/streams/flow/batches.ts';
+import { retryForever } from '../../../src/streams/flow/retry-forever.ts';
 
 function testScheduler(): TestScheduler {
   return new TestScheduler((actual, expected) => expect(actual).toEqual(expected));

@@ -1,5 +1,5 @@
-import { createLogger, type Logger } from '../../../../src/io/logging/logger.ts';
-import { type GeoLocator, type Location, NOWHERE } from '../../../../src/streams/ports/geo-locator.ts';
+import { createLogger, type Logger } from '../../../src/io/logging/logger.ts';
+import { type GeoLocator, type Location, NOWHERE } from '../../../src/streams/ports/geo-locator.ts';
 
 export const NEVER_ABORTED = new AbortController().signal;
 
