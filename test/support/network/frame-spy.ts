@@ -23,7 +23,7 @@ export interface FrameSpy {
 export function frameSpy(kind: Muxer): FrameSpy {
   const frames: Frame[] = [];
   const muxers: StreamMuxer[] = [];
-  const create = kind === 'yamux' ? yamux() : mplex();
+  const create = kind === 'yamux' ? yamux() : mplex({ disconnectThreshold: 50 });
 
   return {
     frames,
@@ -36,7 +36,7 @@ export function frameSpy(kind: Muxer): FrameSpy {
           const muxer = factory.createStreamMuxer(init);
           const read = kind === 'yamux' ? yamuxFrames : mplexFrames;
           const sink = muxer.sink;
-          muxer.sink = (source) => sink(watched(source as AsyncIterable<Bytes>, read, frames));
+          muxer.sink = (source) => sink(watched(source as AsyncIterable<Bytes>, read, frames) as typeof source);
           muxers.push(muxer);
           return muxer;
         },

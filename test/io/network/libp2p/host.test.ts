@@ -263,23 +263,6 @@ describe('the end of a connection', () => {
     expect(await firstValueFrom(second.closed$)).toMatchObject({ cause: 'eof' });
   });
 
-  it('by hanging up twice is a single Goodbye', async () => {
-    const peer = await aPeer();
-    const reasons: string[] = [];
-    await peer.serve(GOODBYE, async (stream) => {
-      reasons.push((await collect(stream.source)).toString('hex'));
-      await stream.sink([]);
-    });
-    const link = await dialled(peer);
-    const connection = await connectionOf(peer);
-    link.hangUp(129n);
-    link.leave('visited');
-    await vi.waitFor(() => expect(connection.status).toBe('closed'));
-    expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toMatch(/^08ff060000734e615070590[01]/);
-    expect(reasons[0]?.slice(-16)).toBe('8100000000000000');
-  });
-
   it('interrupts a request', async () => {
     const peer = await aPeer();
     const asked = Promise.withResolvers<void>();
