@@ -50,13 +50,17 @@ export async function barePeer({ muxer = 'yamux', spy, topics, agent }: BarePeer
     transports: [isQuic ? quic() : tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [spy?.muxer ?? (muxer === 'mplex' ? mplex({ disconnectThreshold: STRAYS_PER_SECOND }) : yamux())],
-    ...(agent !== undefined && { nodeInfo: { userAgent: agent }, services: { identify: identify() } }),
+    nodeInfo: { userAgent: agent ?? 'bare' },
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: 1_000, reconnectRetries: 0 },
-    ...(topics && { services: { identify: identify(), pubsub: gossipsub({ globalSignaturePolicy: 'StrictNoSign' }) } }),
+    services: {
+      ...((topics || agent !== undefined) && { identify: identify() }),
+      ...(topics && { pubsub: gossipsub({ globalSignaturePolicy: 'StrictNoSign' }) }),
+    },
   });
   if (topics)
-    for (const topic of topics) (libp2p.services as { pubsub: PubSub<GossipsubEvents> }).pubsub.subscribe(topic);
+    for (const topic of topics)
+      (libp2p.services as unknown as { pubsub: PubSub<GossipsubEvents> }).pubsub.subscribe(topic);
   const [listening] = libp2p.getMultiaddrs();
   return {
     libp2p,

@@ -19,8 +19,10 @@ export const EMPTY_STATUS: Status = {
 
 export const NOTHING_HELD = { connections: 0, gossipPeers: 0, subscriptionPages: 0, storedPeers: 0 };
 
+const LONG_AGO_MS = -1e9;
+
 /** A ledger of somebody who was started long ago, so that nobody counts as asked. */
-export const freshLedger = () => createMannersLedger({ startedMs: 0 });
+export const freshLedger = () => createMannersLedger({ startedMs: LONG_AGO_MS });
 
 /** A host on loopback; over TCP, unless told otherwise. */
 export async function aHost(options: Partial<HostOptions> = {}): Promise<Host> {

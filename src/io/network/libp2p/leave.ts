@@ -4,12 +4,13 @@ import {
   concat,
   defer,
   EMPTY,
+  firstValueFrom,
   from,
   ignoreElements,
-  lastValueFrom,
   type Observable,
   race,
   type SchedulerLike,
+  take,
   takeWhile,
   timeout,
   timer,
@@ -64,7 +65,7 @@ export async function leave(connection: Connection, options: LeaveOptions): Prom
   });
   const left$ = concat(quiet(connection, patienceMs, scheduler), farewell$).pipe(ignoreElements());
   try {
-    await lastValueFrom(race(left$, closed$, timer(limitMs, scheduler)), { defaultValue: undefined });
+    await firstValueFrom(race(left$, closed$, timer(limitMs, scheduler)), { defaultValue: undefined });
   } catch (error) {
     onProblem(error);
   }
@@ -98,7 +99,7 @@ function tell(
   scheduler: SchedulerLike,
 ): Observable<unknown> {
   const said$ = from(sayGoodbye(connection, goodbye)).pipe(timeout({ first: GOODBYE_MS, scheduler }), ignoreElements());
-  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)));
+  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)).pipe(take(1)));
 }
 
 /** Clients differ in whether they answer a Goodbye, so no answer is waited for. */

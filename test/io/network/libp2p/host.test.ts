@@ -195,8 +195,14 @@ describe('an inbound connection', () => {
     expect((await firstValueFrom(link.subscriptions$)).changes).toEqual([{ topic: TOPICS[1], subscribe: true }]);
 
     // Dialling a peer that is connected gives the connection that there is.
-    expect(await dialled(peer)).toMatchObject({ direction: 'inbound', address: link.address });
-    link.leave('visited');
+    const shared = await dialled(peer);
+    expect(shared).toMatchObject({ direction: 'inbound', address: link.address });
+    // It is not cut off while somebody uses it.
+    link.leave('declined');
+    await firstValueFrom(timer(1_000));
+    expect(await firstValueFrom(shared.identify())).toMatchObject({ ok: true });
+    expect(connection.status).toBe('open');
+    shared.leave('visited');
     await vi.waitFor(() => expect(connection.status).toBe('closed'));
   });
 });
@@ -285,13 +291,13 @@ describe('the end of a connection', () => {
   });
 });
 
-describe('after hundreds of connections', () => {
+describe('after many connections', () => {
   it('nothing is kept of any of the peers', async () => {
     const topics = [TOPICS[0] ?? ''];
     const many = await Promise.all(Array.from({ length: 30 }, () => aPeer({ topics })));
     const heard: SubscriptionRpc[] = [];
     const inbound = host.inbound$.subscribe((link) => link.leave('visited'));
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       await Promise.all(
         many.map(async (peer, index) => {
           const way = (index + round) % 5;
@@ -307,7 +313,7 @@ describe('after hundreds of connections', () => {
       await vi.waitFor(async () => expect((await host.held()).connections).toBe(0), { timeout: 10_000 });
     }
     inbound.unsubscribe();
-    expect(heard.length).toBe(60);
+    expect(heard.length).toBe(30);
     await vi.waitFor(async () => expect(await host.held()).toEqual(NOTHING), { timeout: 10_000 });
   });
 });

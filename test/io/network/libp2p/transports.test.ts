@@ -110,23 +110,6 @@ describe('QUIC', () => {
 });
 
 describe('a connected peer', () => {
-  it('names topics that are not remembered', async () => {
-    const gossip: { readonly topics: ReadonlyMap<string, unknown> }[] = [];
-    const original = Map.prototype.clear;
-    const inventions = Array.from({ length: 300 }, (_, index) => `/eth2/8c9f62fe/invention_${index}/ssz_snappy`);
-    const cleared = vi.spyOn(Map.prototype, 'clear').mockImplementation(function (this: Map<string, unknown>) {
-      if (inventions.some((topic) => this.has(topic))) gossip.push({ topics: this });
-      original.call(this);
-    });
-    const peer = await aPeer(inventions);
-    const link = await dialled(peer, [addressOf(listening(peer), 'tcp')]);
-    expect((await firstValueFrom(link.subscriptions$)).changes).toHaveLength(300);
-    await vi.waitFor(() => expect(gossip.length).toBeGreaterThan(0));
-    cleared.mockRestore();
-    for (const { topics } of gossip) expect(topics.size).toBe(0);
-    link.leave('visited');
-  });
-
   it('is told who we are and whom to ask', async () => {
     const peer = await aPeer();
     const link = await dialled(peer, [addressOf(listening(peer), 'tcp')]);
