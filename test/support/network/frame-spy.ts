@@ -8,6 +8,7 @@ export type FrameKind = 'other' | 'end' | 'reset' | 'go-away';
 
 export interface Frame {
   readonly kind: FrameKind;
+  /** Under mplex -1 for a stream that the other side has opened, which counts its own from 0 as well. */
   readonly streamId: number;
 }
 
@@ -83,7 +84,9 @@ function mplexFrames(bytes: Buffer, found: Frame[]): Buffer {
     const length = header && varint(rest, header.end);
     if (!header || !length || rest.length < length.end + length.value) return rest;
     const flag = header.value & 7;
-    found.push({ kind: flag >= 5 ? 'reset' : flag >= 3 ? 'end' : 'other', streamId: header.value >> 3 });
+    // Both sides count their streams from 0: odd flags belong to those that the wearer has opened.
+    const streamId = flag % 2 ? header.value >> 3 : -1;
+    found.push({ kind: flag >= 5 ? 'reset' : flag >= 3 ? 'end' : 'other', streamId });
     rest = rest.subarray(length.end + length.value);
   }
 }

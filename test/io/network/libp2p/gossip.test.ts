@@ -1,3 +1,4 @@
+import { EventEmitter, on } from 'node:events';
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Stream } from '@libp2p/interface';
@@ -50,10 +51,12 @@ beforeEach(async () => {
   book.of(peer.peerId).subscribe((rpc) => heard.push(rpc));
   const connection = await peer.dial(node.getMultiaddrs().map(String));
   stream = await connection.newStream(MESHSUB);
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = writable.getWriter();
-  stream.sink(readable).catch((error: Error) => expect(error).toBeInstanceOf(Error));
-  send = (rpc) => void writer.write(onStream(rpc));
+  const said = new EventEmitter();
+  const source = (async function* () {
+    for await (const [rpc] of on(said, 'rpc')) yield onStream(rpc);
+  })();
+  stream.sink(source).catch((error: Error) => expect(error).toBeInstanceOf(Error));
+  send = (rpc) => said.emit('rpc', rpc);
 });
 afterEach(async () => {
   await peer.stop();
