@@ -64,11 +64,14 @@ export async function serve(node: Libp2p, options: ServerOptions): Promise<void>
   });
   for (const protocol of SYNC_PROTOCOLS) {
     await answer(node, protocol, options, async (stream, { remotePeer }) => {
+      const hasBody = !WITHOUT_BODY.test(protocol);
       // Read first: what arrives for a stream that is already gone counts against the whole connection in mplex.
-      if (!WITHOUT_BODY.test(protocol)) await readAnyBody(stream);
+      if (hasBody) await readAnyBody(stream);
       const refusal = refusalFor(options.clientOf(remotePeer.toString()), protocol);
-      if (refusal === null) throw new UnansweredError('we keep no blocks');
-      return encodeErrorResponse(refusal, 'this node keeps no blocks');
+      if (refusal !== null) return encodeErrorResponse(refusal, 'this node keeps no blocks');
+      // A reset at once would overtake what was answered in the negotiation.
+      if (!hasBody) await byteReader(stream.source)(1);
+      throw new UnansweredError('we keep no blocks');
     });
   }
 }
