@@ -45,8 +45,11 @@ export interface LeaveOptions {
 /** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
 const QUIET_MS = 250;
 const LOOK_MS = 50;
-/** What a peer has asked is answered within seconds, or nobody waits for it any more. */
-const PATIENCE_MS = 10_000;
+/**
+ * What a peer has asked is answered within seconds, or nobody waits for it any more. Less than the ten seconds after which libp2p
+ * resets a stream that is still being negotiated: over yamux that is a ban at Lighthouse, as a FIN is.
+ */
+const PATIENCE_MS = 5_000;
 /** How long a Goodbye may take: one that is cut off is held against us. */
 const GOODBYE_MS = 3_000;
 /** So long for the peer to close, which it does as soon as it has read our Goodbye; over QUIC an end of ours would overtake that. */
