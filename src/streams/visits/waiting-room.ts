@@ -67,6 +67,7 @@ export function createWaitingRoom({ capacity, perPlace, isDialable, onEvicted }:
 
   return {
     keep(link, untilMs) {
+      if (hasEnded(link)) return true;
       const others = guests.free().filter((guest) => guest.untilMs === FOR_GOOD && isTwin(guest.link, link));
       if (others.some((other) => other.link.openedMs > link.openedMs)) return false;
       // It may be an older one that has the place.

@@ -128,6 +128,19 @@ describe('the waiting room', () => {
     expect(room.hold(from('b'), 10)).toBe(true);
   });
 
+  it('has nobody go for a connection that has ended', () => {
+    const { room, evicted } = roomWith({ capacity: 2 });
+    const [kept, held] = [from('a'), from('b')];
+    room.keep(kept, LATER_MS);
+    room.hold(held, LATER_MS);
+    for (const peerId of ['a', 'c']) {
+      const ended = from(peerId, '10.0.0.1', { openedMs: 9 });
+      ended.close(failure('identify', 'eof'));
+      expect([room.keep(ended, 10), room.hold(ended, 10)]).toEqual([true, true]);
+    }
+    expect([evicted, room.waiting(), room.kept()]).toEqual([[], [kept, held], [kept]]);
+  });
+
   it('leaves one alone that a visit uses, until it is kept or held anew', () => {
     const { room, evicted } = roomWith({ capacity: 1, dialable: ['a'] });
     const link = from('a');
