@@ -32,7 +32,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
 
 /** What rooms without I/O may take from outside; a package's name covers its subpaths. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  streams: ['rxjs', 'node:crypto'],
+  streams: ['rxjs', 'lru-cache', 'node:crypto'],
   actors: ['tinyqueue', 'node:crypto'],
 };
 /** The rules of the network are neither streams nor I/O. */

@@ -1,4 +1,14 @@
+import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
+
+/**
+ * What probes remember is that of the tests, and not of whoever runs them; and of each worker by itself, so that no two make
+ * their identity at once.
+ */
+const { VITEST_POOL_ID = '0' } = process.env;
+process.env['XDG_STATE_HOME'] = fileURLToPath(
+  new URL(`../node_modules/.cache/test-state/${VITEST_POOL_ID}`, import.meta.url),
+);
 
 /**
  * Waiting ends as soon as the condition holds. How long it may take is a matter of the machine: vitest's second is too

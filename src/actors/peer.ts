@@ -1,3 +1,4 @@
+import type { Direction } from '../consensus/events.ts';
 import type { Failure } from '../consensus/failure.ts';
 import type { Step } from './actor.ts';
 import { backoffMs, FORGET_AFTER_EPOCHS, FORGET_AFTER_FAILURES } from './schedule.ts';
@@ -41,6 +42,10 @@ export interface PeerState {
   readonly observations: number;
   /** Agent string of the last observation. */
   readonly agent: string | null;
+  /** Whether the last time that we dialled it nothing came of it: behind NAT, full, or refusing us. */
+  readonly isUnreachable: boolean;
+  /** Whether a dial of ours has ever brought a connection. One that the peer had begun itself is no sign of that. */
+  readonly wasReached: boolean;
 }
 
 export type PeerMessage =
@@ -53,7 +58,12 @@ export type PeerMessage =
     }
   /** A slot is free and the peer's time has come. */
   | { readonly type: 'due' }
-  | { readonly type: 'dialed'; readonly nowMs: number }
+  | {
+      readonly type: 'dialed';
+      readonly nowMs: number;
+      /** Who began the connection: libp2p gives whoever dials the one that is there already. */
+      readonly direction: Direction;
+    }
   | { readonly type: 'handshaken' }
   /** Handed out at a bad moment: its place is crowded. */
   | { readonly type: 'postponed'; readonly untilMs: number }
@@ -91,6 +101,8 @@ export function newPeer(peerId: string, nowMs: number): PeerState {
     lastObservedEpoch: -1,
     observations: 0,
     agent: null,
+    isUnreachable: false,
+    wasReached: false,
   };
 }
 
@@ -130,9 +142,7 @@ export function peerTransition(state: PeerState, message: PeerMessage): Step<Pee
     case 'due':
       return isInFlight(state) ? unchanged(state) : step({ ...state, phase: { name: 'dialing' } });
     case 'dialed':
-      return state.phase.name === 'dialing'
-        ? step({ ...state, phase: { name: 'handshaking' }, lastAliveMs: message.nowMs })
-        : unchanged(state);
+      return state.phase.name === 'dialing' ? onDialed(state, message) : unchanged(state);
     case 'postponed':
       return state.phase.name === 'dialing'
         ? step({ ...state, phase: { name: 'backing-off', untilMs: message.untilMs } })
@@ -168,6 +178,11 @@ function onDiscovered(
   return step(dueNow ? { ...updated, phase: { name: 'known' }, failures: 0, lastFailure: null } : updated);
 }
 
+function onDialed(state: PeerState, { nowMs, direction }: Of<'dialed'>): Step<PeerState, PeerEffect> {
+  const connected: PeerState = { ...state, phase: { name: 'handshaking' }, lastAliveMs: nowMs };
+  return step(direction === 'outbound' ? { ...connected, isUnreachable: false, wasReached: true } : connected);
+}
+
 function onObserved(state: PeerState, { nowMs, epoch, agent }: Of<'observed'>): Step<PeerState, PeerEffect> {
   return step({
     ...state,
@@ -189,7 +204,8 @@ function onFailed(state: PeerState, message: Of<'failed'>): Step<PeerState, Peer
   const waitMs = mismatch && addresses.length > 0 ? 0 : backoffMs(failure.cause, failures, epochMs);
   const phase: PeerPhase =
     waitMs === null ? { name: 'resting', untilMs: null } : { name: 'backing-off', untilMs: nowMs + waitMs };
-  return step({ ...state, phase, addresses, failures, lastFailure: failure });
+  const isUnreachable = state.isUnreachable || message.dialed.length > 0;
+  return step({ ...state, phase, addresses, failures, lastFailure: failure, isUnreachable });
 }
 
 /** An address that was tried alone and belongs to somebody else is dropped; one that failed otherwise goes last. */

@@ -3,6 +3,7 @@ import { useNativeEnrCrypto } from '../io/network/discv5/enr-crypto.ts';
 import { listenForFaults } from '../programs/faults.ts';
 import { readNetwork } from '../programs/network/open-network.ts';
 import { ProbeTargetError, probePeer, probeTarget } from '../programs/probe-peer.ts';
+import { openProbeState, probeFolder } from '../programs/probe-state.ts';
 import { defaultDwellMs } from '../programs/sentry/limits.ts';
 import { agentOf } from './agent.ts';
 import { networkNamed } from './network-option.ts';
@@ -29,6 +30,7 @@ export async function probe(options: Options, [text = '']: readonly string[]): P
     agent: agentOf(options),
     listenIp: network.isPublic ? '0.0.0.0' : '127.0.0.1',
     dwellMs: options.dwellMs ?? defaultDwellMs(network),
+    state: await openProbeState(probeFolder(process.env), logger),
     logger,
   });
   const outcome = await Promise.race([observing, faults.first.then((error) => Promise.reject(error))]);

@@ -1,18 +1,20 @@
 import type { NetworkClock } from './clock.ts';
 import type { Status } from './containers.ts';
-import { forkStepAt, type Network } from './network.ts';
 
-/**
- * What we say of our own chain, without having one: zeros at first, then the finalized checkpoint that several peers
- * agree on. Never something that a single peer claimed, never anything ahead of the clock.
- */
+/** Which checkpoint the network has finalized, as far as peers agree on it. */
 export interface FinalityView {
   /** Takes in a peer's Status; of each peer the last one counts. */
   heard(peerId: string, status: Status, nowMs: number): void;
-  ownStatus(nowMs: number): Status;
+  /** The newest that several peers agree on. Never what a single peer claimed, never anything ahead of the clock. */
+  agreed(nowMs: number): Checkpoint | null;
 }
 
-/** So many peers must agree on a checkpoint before we repeat it. */
+export interface Checkpoint {
+  readonly epoch: number;
+  readonly root: string;
+}
+
+/** So many peers must agree on a checkpoint. */
 export const AGREEING_PEERS = 3;
 /** Finality trails the clock by two epochs when all is well; a younger checkpoint cannot be true. */
 const FINALITY_LAG_EPOCHS = 2;
@@ -20,12 +22,7 @@ const FINALITY_LAG_EPOCHS = 2;
 const MAX_PEERS = 512;
 const ZERO_ROOT = '00'.repeat(32);
 
-interface Checkpoint {
-  readonly epoch: number;
-  readonly root: string;
-}
-
-export function createFinalityView(network: Network, clock: NetworkClock): FinalityView {
+export function createFinalityView(clock: NetworkClock): FinalityView {
   /** In order of arrival, so that the oldest is the first to go. */
   const claims = new Map<string, Checkpoint>();
 
@@ -59,29 +56,6 @@ export function createFinalityView(network: Network, clock: NetworkClock): Final
       const [oldest] = claims.keys();
       if (oldest !== undefined) claims.delete(oldest);
     },
-    ownStatus(nowMs) {
-      const checkpoint = agreed(nowMs);
-      const { digest } = forkStepAt(network, clock.epochAt(nowMs));
-      if (checkpoint === null) {
-        return {
-          forkDigest: digest,
-          finalizedRoot: ZERO_ROOT,
-          finalizedEpoch: 0,
-          headRoot: ZERO_ROOT,
-          headSlot: 0,
-          earliestAvailableSlot: 0,
-        };
-      }
-      const headSlot = checkpoint.epoch * network.slotsPerEpoch;
-      return {
-        forkDigest: digest,
-        finalizedRoot: checkpoint.root,
-        finalizedEpoch: checkpoint.epoch,
-        // The checkpoint is all we know of the chain, and nothing before it can be had from us.
-        headRoot: checkpoint.root,
-        headSlot,
-        earliestAvailableSlot: headSlot,
-      };
-    },
+    agreed,
   };
 }

@@ -1,18 +1,19 @@
-import { generateKeyPair } from '@libp2p/crypto/keys';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { asyncScheduler, firstValueFrom, of } from 'rxjs';
 import { networkClock } from '../consensus/clock.ts';
+import { createOwnStatus } from '../consensus/manners/own-status.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
 import { decodeNodeRecord, multiaddrText } from '../consensus/node-record.ts';
 import type { Logger } from '../io/logging/logger.ts';
 import { startHost } from '../io/network/libp2p/host.ts';
-import { initialStatus, OWN_METADATA } from '../io/network/own/own-record.ts';
+import { OWN_METADATA } from '../io/network/own/own-record.ts';
 import { dial } from '../streams/dial.ts';
 import { through } from '../streams/flow/through.ts';
 import { gossipProbe } from '../streams/gossip-probe.ts';
 import { handshake } from '../streams/handshake.ts';
 import type { DueVisit, Observation, VisitOutcome } from '../streams/visit.ts';
+import type { ProbeState } from './probe-state.ts';
 
 export interface ProbeTarget {
   readonly peerId: string;
@@ -54,43 +55,47 @@ export interface ProbeOptions {
   readonly listenIp: string;
   /** How long the subscriptions are watched from the hello on. */
   readonly dwellMs: number;
+  /** Who probes are, and what they have asked. */
+  readonly state: ProbeState;
   readonly logger: Logger;
 }
 
 const TIMEOUT_MS = 10_000;
 const ONE_VISIT = { concurrency: 1, maxWaiting: 0, timeoutMs: TIMEOUT_MS, scheduler: asyncScheduler } as const;
 
-/** Observes one peer once, with the stages that the crawler uses, under an identity of its own. */
-export async function probePeer({
-  network,
-  target,
-  agent,
-  listenIp,
-  dwellMs,
-  logger,
-}: ProbeOptions): Promise<VisitOutcome<Observation>> {
+/** Observes one peer once, with the stages that the crawler uses, under the identity of all probes. */
+export async function probePeer(options: ProbeOptions): Promise<VisitOutcome<Observation>> {
+  const { network, target, agent, listenIp, dwellMs, state, logger } = options;
   const clock = networkClock(network);
-  const epoch = () => clock.epochAt(Date.now());
-  const digests = () => acceptedDigests(network, epoch());
-  const ownStatus = () => initialStatus(network, epoch());
+  const acceptedNow = () => acceptedDigests(network, clock.epochAt(Date.now()));
+  const own = createOwnStatus(network, clock);
   const host = await startHost({
-    privateKey: await generateKeyPair('secp256k1'),
+    privateKey: state.privateKey,
     listen: [`/ip${listenIp.includes(':') ? 6 : 4}/${listenIp}/tcp/0`],
     agent,
     maxConnections: 4,
-    ownStatus,
+    ownStatus: own.tell,
     ownMetaData: () => OWN_METADATA,
+    onStatus: (peerId, status) => own.heard(peerId, status, Date.now()),
+    ledger: state.ledger,
     logger,
   });
   try {
     const visit: DueVisit = { ...target, lease: 0 };
+    const handshakes = handshake({
+      ...ONE_VISIT,
+      ownStatus: (peerId, client) => own.tell(peerId, client, Date.now()),
+      knowsHead: (peerId) => own.knows(peerId, Date.now()),
+      acceptedDigests: acceptedNow,
+    });
     const outcome$ = of(visit).pipe(
       dial(host, ONE_VISIT),
-      through(handshake({ ...ONE_VISIT, ownStatus, acceptedDigests: digests })),
-      through(gossipProbe({ ...ONE_VISIT, settleMs: dwellMs, dwellMs, acceptedDigests: digests })),
+      through(handshakes),
+      through(gossipProbe({ ...ONE_VISIT, settleMs: dwellMs, dwellMs, acceptedDigests: acceptedNow })),
     );
     return await firstValueFrom(outcome$);
   } finally {
     await host.stop();
+    await state.remember().catch((error: unknown) => logger.warn({ err: error }, 'what was asked could not be kept'));
   }
 }

@@ -20,7 +20,7 @@ import { type Failure, failure } from '../consensus/failure.ts';
 import { parseTopic } from '../consensus/subnets.ts';
 import type { StageLimits } from './dial.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
-import { GOODBYE, type PeerLink, type SubscriptionRpc } from './ports/peer-link.ts';
+import type { PeerLink, SubscriptionRpc } from './ports/peer-link.ts';
 import {
   type GreetedVisit,
   type Observation,
@@ -74,7 +74,7 @@ export function gossipProbe(options: GossipProbeOptions): Stage<GreetedVisit, Ob
   return mergeBounded((visit) => watch(visit, options), {
     ...options,
     onOverflow: (visit) => {
-      visit.link.hangUp(GOODBYE.clientShutdown);
+      visit.link.leave('given-up');
       return visitFailed(visit, failure('subscriptions', 'resource_limited'), visit.agent);
     },
   });
@@ -111,7 +111,7 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
     catchError((error: unknown) =>
       of(visitFailed(visit, failure('subscriptions', 'unknown', String(error)), visit.agent)),
     ),
-    finalize(() => link.hangUp(GOODBYE.clientShutdown)),
+    finalize(() => link.leave('visited')),
   );
 }
 

@@ -1,11 +1,12 @@
-import { combineLatest, concatMap, map, type Observable, of, race, take } from 'rxjs';
+import { combineLatest, concatMap, map, type Observable, of, race, shareReplay, take, timer } from 'rxjs';
 import { ipOfMultiaddr } from '../consensus/address-policy.ts';
+import type { Client } from '../consensus/client.ts';
 import type { MetaData, Status } from '../consensus/containers.ts';
 import { failed, failure, type Outcome, success, type Stage as VisitStage } from '../consensus/failure.ts';
 import type { StageLimits } from './dial.ts';
 import { answerWithin } from './flow/answer-within.ts';
 import { mergeBounded } from './flow/merge-bounded.ts';
-import { GOODBYE, type Identity, type PeerLink } from './ports/peer-link.ts';
+import type { Identity, PeerLink } from './ports/peer-link.ts';
 import {
   type ConnectedVisit,
   type GreetedVisit,
@@ -16,8 +17,10 @@ import {
 } from './visit.ts';
 
 export interface HandshakeOptions extends StageLimits {
-  /** What we say of our own chain, now. */
-  readonly ownStatus: () => Status;
+  /** What a peer is told of our own chain, now; `null` for nothing. */
+  readonly ownStatus: (peerId: string, client: Client) => Status | null;
+  /** Whether the peer's own head is known. Always, if not given. */
+  readonly knowsHead?: (peerId: string) => boolean;
   /** Digests that count as our network, now. */
   readonly acceptedDigests: () => ReadonlySet<string>;
   /** Told of each Status of our network. */
@@ -38,7 +41,7 @@ export function handshake(options: HandshakeOptions): Stage<ConnectedVisit, Gree
   return mergeBounded((visit) => greet(visit, options), {
     ...options,
     onOverflow: (visit) => {
-      visit.link.hangUp(GOODBYE.clientShutdown);
+      visit.link.leave('given-up');
       return visitFailed(visit, failure('status', 'resource_limited'));
     },
   });
@@ -46,30 +49,18 @@ export function handshake(options: HandshakeOptions): Stage<ConnectedVisit, Gree
 
 function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<VisitOutcome<GreetedVisit>> {
   const { link } = visit;
-  const own = options.ownStatus();
-  const identity$ = ask(() => link.identify(), link, 'identify', options);
-  const exchange$ = ask(() => link.status(own), link, 'status', options).pipe(
-    map((status) => believable(status, options)),
-    concatMap((status) => {
-      // Judged once: the accepted digests may change before the visit ends.
-      const digest = status.ok ? status.value.forkDigest : null;
-      const foreignDigest = digest === null || options.acceptedDigests().has(digest) ? null : digest;
-      return foreignDigest !== null
-        ? of({ status, foreignDigest, metaData: failed<MetaData>('metadata', 'cancelled') })
-        : ask(() => link.metaData(), link, 'metadata', options).pipe(
-            map((metaData) => ({ status, foreignDigest: null, metaData })),
-          );
-    }),
-  );
+  const identity$ = ask(() => link.identify(), link, 'identify', options).pipe(shareReplay(1));
+  // What a client is told depends on which it is; who is not known is asked that first.
+  const known$ = link.client() === 'unknown' ? identity$.pipe(map(() => null)) : of(null);
+  const exchange$ = known$.pipe(concatMap(() => exchange(link, options)));
 
   return combineLatest([identity$, exchange$, recordOf(visit, options)]).pipe(
     map(([identity, { status, foreignDigest, metaData }, enr]) => {
       const agent = identity.ok ? identity.value.agent : null;
       if (foreignDigest !== null) {
-        link.hangUp(GOODBYE.irrelevantNetwork);
+        link.leave('foreign-fork');
         return visitFailed(visit, failure('status', 'wrong_fork', `fork digest ${foreignDigest}`), agent);
       }
-      if (status.ok) options.onStatus?.(visit.peerId, status.value);
       return visitSucceeded({
         ...visit,
         enr,
@@ -79,6 +70,52 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
         metaData: learnt(metaData),
         missing: [identity, status, metaData].flatMap((outcome) => (outcome.ok ? [] : [outcome.failure])),
       });
+    }),
+  );
+}
+
+interface Exchanged {
+  readonly status: Outcome<Status>;
+  /** The digest of a network that is not ours, if that is what it told. */
+  readonly foreignDigest: string | null;
+  readonly metaData: Outcome<MetaData>;
+}
+
+/** Status, then MetaData; nothing more of a peer on another fork. */
+function exchange(link: PeerLink, options: HandshakeOptions): Observable<Exchanged> {
+  return askStatus(link, options).pipe(
+    map((status) => believable(status, options)),
+    concatMap((status) => {
+      // Judged once: the accepted digests may change before the visit ends.
+      const digest = status.ok ? status.value.forkDigest : null;
+      if (digest !== null && !options.acceptedDigests().has(digest)) {
+        return of({ status, foreignDigest: digest, metaData: failed<MetaData>('metadata', 'cancelled') });
+      }
+      if (status.ok) options.onStatus?.(link.peerId, status.value);
+      return ask(() => link.metaData(), link, 'metadata', options).pipe(
+        map((metaData) => ({ status, foreignDigest: null, metaData })),
+      );
+    }),
+  );
+}
+
+/** Nimbus tells its Status on every connection at once, and a head that it does not have it would ask us for. */
+const TELLS_UNASKED: readonly Client[] = ['Nimbus'];
+const TOLD_WITHIN_MS = 2_000;
+
+function askStatus(link: PeerLink, options: HandshakeOptions): Observable<Outcome<Status>> {
+  const { ownStatus, knowsHead = () => true, scheduler } = options;
+  const { peerId } = link;
+  const isTold = !TELLS_UNASKED.includes(link.client()) || knowsHead(peerId);
+  const told$: Observable<unknown> = isTold
+    ? of(null)
+    : race<unknown[]>(link.told$, timer(TOLD_WITHIN_MS, scheduler), link.closed$).pipe(take(1));
+  return told$.pipe(
+    concatMap(() => {
+      const own = ownStatus(peerId, link.client());
+      // There is nothing that we could say of our chain without harm.
+      if (own === null) return of(failed<Status>('status', 'cancelled', 'not asked yet'));
+      return ask(() => link.status(own), link, 'status', options);
     }),
   );
 }

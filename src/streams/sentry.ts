@@ -37,6 +37,8 @@ export interface SentryStats extends CrawlStats, VisitCounts {
   readonly epoch: number;
   readonly peers: RegistryCounts;
   readonly inFlight: number;
+  /** Connections from peers that are kept or held without a visit. */
+  readonly waiting: number;
 }
 
 export interface Sentry {
@@ -83,6 +85,7 @@ export function sentry(stages: SentryStages, ports: SentryPorts, options: Sentry
       epoch,
       peers: registry.counts(scheduler.now()),
       inFlight: visits.inFlight,
+      waiting: visits.waiting,
       ...tally.counts(),
       ...discovering.stats(),
     }),

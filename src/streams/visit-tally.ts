@@ -1,3 +1,4 @@
+import type { Client } from '../consensus/client.ts';
 import { createFailureTally, type FailureCount } from './failure-tally.ts';
 import type { Observation, VisitFailure } from './visit.ts';
 
@@ -9,8 +10,18 @@ export interface VisitCounts {
   readonly failed: number;
   /** Everything that went wrong, with visits, parts of visits and records. */
   readonly failures: readonly FailureCount[];
-  /** Inbound connections that found no slot. */
-  readonly turnedAway: number;
+  /** Connections from peers that began no visit. */
+  readonly turnedAway: readonly TurnedAwayCount[];
+}
+
+/** Why a connection that a peer began is no visit at once. */
+export const TURNED_AWAY = ['observed', 'in-flight', 'no-slot', 'no-room', 'paused', 'opted-out'] as const;
+export type TurnedAway = (typeof TURNED_AWAY)[number];
+
+export interface TurnedAwayCount {
+  readonly client: Client;
+  readonly reason: TurnedAway;
+  readonly count: number;
 }
 
 /** What became of visits. It outlives a pipeline that is started again, so that what it counts never goes back. */
@@ -19,7 +30,7 @@ export interface VisitTally {
   failed(failure: VisitFailure): void;
   /** Something went wrong that no visit was needed for. */
   problem(failure: VisitFailure): void;
-  turnedAway(): void;
+  turnedAway(client: Client, reason: TurnedAway): void;
   beginEpoch(): void;
   counts(): VisitCounts;
 }
@@ -29,7 +40,7 @@ export function createVisitTally(): VisitTally {
   const observedNow = new Set<string>();
   let observed = 0;
   let failed = 0;
-  let turnedAway = 0;
+  const turnedAway = new Map<string, TurnedAwayCount>();
 
   return {
     observed({ peerId, agent, missing, problems }) {
@@ -42,8 +53,9 @@ export function createVisitTally(): VisitTally {
       failed++;
     },
     problem: failures.add,
-    turnedAway() {
-      turnedAway++;
+    turnedAway(client, reason) {
+      const key = `${client}/${reason}`;
+      turnedAway.set(key, { client, reason, count: (turnedAway.get(key)?.count ?? 0) + 1 });
     },
     beginEpoch: () => observedNow.clear(),
     counts: () => ({
@@ -51,7 +63,7 @@ export function createVisitTally(): VisitTally {
       observed,
       failed,
       failures: failures.counts(),
-      turnedAway,
+      turnedAway: [...turnedAway.values()],
     }),
   };
 }

@@ -30,7 +30,7 @@ describe('createLivePeers', () => {
     live.deliver(knownPeer('a'), { type: 'due' });
     expect(live.has('a')).toBe(true);
     // The actor knows better than whoever has an older record.
-    const after = live.deliver(knownPeer('a'), { type: 'dialed', nowMs: 4 });
+    const after = live.deliver(knownPeer('a'), { type: 'dialed', nowMs: 4, direction: 'outbound' });
     expect(after).toMatchObject({ phase: { name: 'handshaking' }, lastAliveMs: 4 });
     expect([live.get('a'), records.byId.get('a')]).toEqual([after, after]);
     live.deliver(after, OBSERVED);

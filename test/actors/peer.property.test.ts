@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { canDial, needNotDial } from '../../src/actors/can-dial.ts';
 import {
   addressesToDial,
   dueAtMs,
@@ -25,7 +26,11 @@ const anyMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
     nowMs: fc.constant(0),
   }),
   fc.record({ type: fc.constant('due') }),
-  fc.record({ type: fc.constant('dialed'), nowMs: fc.constant(0) }),
+  fc.record({
+    type: fc.constant('dialed'),
+    nowMs: fc.constant(0),
+    direction: fc.constantFrom('outbound', 'inbound'),
+  }),
   fc.record({ type: fc.constant('handshaken') }),
   fc.record({
     type: fc.constant('observed'),
@@ -128,6 +133,22 @@ describe('any sequence of messages', () => {
       const asked = message.type === 'inbound' && before.phase.name !== 'forgotten';
       expect(verdicts).toHaveLength(asked ? 1 : 0);
     });
+  });
+
+  it('says that a peer can be dialled only of one that was, at the last try', () => {
+    fc.assert(
+      fc.property(fc.array(anyMessage, { maxLength: 60 }), (messages) => {
+        let lastTry: boolean | null = null;
+        for (const { before, message, after } of live(messages)) {
+          const isDialling = before.phase.name === 'dialing';
+          if (message.type === 'dialed' && message.direction === 'outbound' && isDialling) lastTry = true;
+          if (message.type === 'failed' && message.dialed.length > 0 && isInFlight(before)) lastTry = false;
+          expect(needNotDial(after)).toBe(lastTry === true && after.addresses.length > 0);
+          expect(canDial(after)).toBe(lastTry !== false && after.addresses.length > 0);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('lets nothing follow once a peer is forgotten', () => {

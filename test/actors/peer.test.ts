@@ -60,7 +60,7 @@ const messages: Record<string, PeerMessage> = {
   'same record': discovered({ enrSequence: 5n }),
   'new record': discovered(),
   due: { type: 'due' },
-  dialed: { type: 'dialed', nowMs: NOW_MS },
+  dialed: { type: 'dialed', nowMs: NOW_MS, direction: 'outbound' },
   postponed: { type: 'postponed', untilMs: NOW_MS + 1_000 },
   handshaken: { type: 'handshaken' },
   observed: { type: 'observed', nowMs: NOW_MS, epoch: 10, agent: null },
@@ -209,9 +209,26 @@ describe('peerTransition', () => {
     expect(nameless).toMatchObject({ agent: 'Teku/v25', lastObservedEpoch: 9 });
   });
 
+  it('learns from a dial whether it can be dialled, unless that has brought a connection of its own', () => {
+    const dialing = peer({ phase: { name: 'dialing' } });
+    const dialed = (direction: 'outbound' | 'inbound') =>
+      peerTransition(dialing, { type: 'dialed', nowMs: NOW_MS, direction }).state;
+    expect(dialed('outbound')).toMatchObject({ isUnreachable: false, wasReached: true });
+    expect(dialed('inbound')).toMatchObject({ isUnreachable: false, wasReached: false });
+    const refused = peerTransition({ ...dialing, wasReached: true }, failed('refused')).state;
+    expect(refused.isUnreachable).toBe(true);
+    const overItsOwn = peerTransition(peer({ phase: { name: 'probing' } }), failed('timeout', [])).state;
+    expect(overItsOwn.isUnreachable).toBe(false);
+    const again = { ...refused, phase: { name: 'dialing' } } as PeerState;
+    expect(peerTransition(again, { type: 'dialed', nowMs: NOW_MS, direction: 'inbound' }).state.isUnreachable).toBe(
+      true,
+    );
+  });
+
   it('counts a connection as a sign of life', () => {
     expect(
-      peerTransition(peer({ phase: { name: 'dialing' } }), { type: 'dialed', nowMs: NOW_MS }).state.lastAliveMs,
+      peerTransition(peer({ phase: { name: 'dialing' } }), { type: 'dialed', nowMs: NOW_MS, direction: 'outbound' })
+        .state.lastAliveMs,
     ).toBe(NOW_MS);
     expect(peerTransition(peer(), { type: 'inbound', nowMs: NOW_MS, epoch: 10 }).state.lastAliveMs).toBe(NOW_MS);
   });

@@ -219,7 +219,7 @@ describe('createRegistry', () => {
     const { registry } = registryOf();
     for (const peerId of ['a', 'b', 'c', 'd']) registry.send(peerId, discovered());
     const [first = '', second = ''] = [registry.takeDue(0)?.peerId, registry.takeDue(0)?.peerId];
-    registry.send(first, { type: 'dialed', nowMs: 1 });
+    registry.send(first, { type: 'dialed', nowMs: 1, direction: 'outbound' });
     registry.send(second, failed(1, 'refused'));
     expect(registry.counts(1)).toEqual({
       known: 4,

@@ -4,7 +4,6 @@ import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
 import { success } from '../../src/consensus/failure.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import { parseOptOut } from '../../src/consensus/opt-out.ts';
-import { GOODBYE } from '../../src/streams/ports/peer-link.ts';
 import { enrWith } from '../support/consensus/raw-enr.ts';
 import { fakeLink, hello } from '../support/streams/link.ts';
 import { EPOCH_MS, nodeRecord } from '../support/streams/network.ts';
@@ -179,14 +178,18 @@ describe('who asked to be left alone', () => {
   it.each([
     ['peer id', HERMIT.peerId],
     ['address', '10.0.0.1'],
-  ])('and dials us all the same is hung up on, by %s', (_, line) => {
+  ])('and dials us all the same is left when it has been answered, by %s', (_, line) => {
     const pipeline = start({ optOut: optOut(line) });
     pipeline.runTo(1);
     const link = fakeLink({ peerId: HERMIT.peerId, direction: 'inbound', subscriptions$: of(hello(0, [1])) });
     pipeline.inbound$.next(link);
-    pipeline.runTo(1_000);
+    pipeline.runTo(3_000);
+    expect(link.leavings).toEqual([]);
+    pipeline.runTo(4_000);
+    expect(link.leavings).toEqual(['declined']);
+    // Whatever keeps it away longest: it asked us not to come.
+    expect(link.dialable).toEqual([true]);
     expect(link.asked).toEqual([]);
-    expect(link.goodbyes).toEqual([GOODBYE.clientShutdown]);
     expect(pipeline.sentry.registry.get(HERMIT.peerId)).toBeUndefined();
     expect(pipeline.observed()).toEqual([]);
   });

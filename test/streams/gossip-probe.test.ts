@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { failure } from '../../src/consensus/failure.ts';
 import { createDepth } from '../../src/streams/flow/merge-bounded.ts';
 import { type GossipProbeOptions, gossipProbe } from '../../src/streams/gossip-probe.ts';
-import { GOODBYE, type SubscriptionRpc } from '../../src/streams/ports/peer-link.ts';
+import type { SubscriptionRpc } from '../../src/streams/ports/peer-link.ts';
 import type { GreetedVisit, Observation, VisitOutcome } from '../../src/streams/visit.ts';
 import {
   AGENT,
@@ -129,7 +129,7 @@ describe('gossipProbe', () => {
       observedFromMs: 0,
       observedToMs: 2 + SETTLE_MS,
     });
-    expect(probing.link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(probing.link.leavings).toEqual(['visited']);
   });
 
   it('stays while changes come, but no longer than the dwell time from the hello on', () => {
@@ -276,7 +276,7 @@ describe('gossipProbe', () => {
       observedFromMs: -4,
       observedToMs: TIMEOUT_MS,
     });
-    expect(probing.link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(probing.link.leavings).toEqual(['visited']);
   });
 
   it('takes MetaData alone as an observation', () => {
@@ -308,7 +308,7 @@ describe('gossipProbe', () => {
   it('fails with the first thing that went wrong when nothing at all was learnt', () => {
     const probing = probe({ visit: UNKNOWN });
     expect(probing.outcome).toEqual({ ok: false, value: { peerId: 'a', lease: 1, failure: failure('status', 'eof') } });
-    expect(probing.link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(probing.link.leavings).toEqual(['visited']);
   });
 
   it('ends when the peer hangs up, and says why nothing was heard', () => {
@@ -354,7 +354,7 @@ describe('gossipProbe', () => {
       ok: false,
       value: { agent: AGENT, failure: { stage: 'subscriptions', cause: 'unknown' } },
     });
-    expect(probing.link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(probing.link.leavings).toEqual(['visited']);
   });
 
   it('hangs up when unsubscribed in the middle', () => {
@@ -363,7 +363,7 @@ describe('gossipProbe', () => {
       const probing$ = helpers.cold('a', { a: greeted(link) }).pipe(gossipProbe(options(helpers)));
       helpers.expectObservable(probing$, '---!').toBe('');
     });
-    expect(link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(link.leavings).toEqual(['visited']);
   });
 
   it('watches many at a time, turns away what finds every place taken, and hangs up on each once', () => {
@@ -384,7 +384,7 @@ describe('gossipProbe', () => {
         d: 'd subscriptions resource_limited',
       });
     });
-    expect(Object.values(links).map(({ goodbyes }) => goodbyes)).toEqual(Array(4).fill([GOODBYE.clientShutdown]));
+    expect(Object.values(links).map(({ leavings }) => leavings)).toEqual([...Array(3).fill(['visited']), ['given-up']]);
     expect(depth.overflowed).toBe(1);
   });
 });

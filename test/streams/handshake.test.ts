@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { failed, failure, success } from '../../src/consensus/failure.ts';
 import { createDepth } from '../../src/streams/flow/merge-bounded.ts';
 import { type HandshakeOptions, handshake } from '../../src/streams/handshake.ts';
-import { GOODBYE } from '../../src/streams/ports/peer-link.ts';
 import type { GreetedVisit, VisitOutcome } from '../../src/streams/visit.ts';
 import {
   AGENT,
@@ -98,7 +97,7 @@ describe('handshake', () => {
     expect(askedAt).toEqual(['0 identify', '0 status', '2 metadata']);
     expect(greeting.atMs).toBe(5);
     expect(learnt(greeting)).toEqual({ agent: AGENT, status: DIGEST, metaData: 7, missing: [] });
-    expect(greeting.link.goodbyes).toEqual([]);
+    expect(greeting.link.leavings).toEqual([]);
   });
 
   it('hands on who it is, under which lease, and the connection', () => {
@@ -127,7 +126,7 @@ describe('handshake', () => {
     expect(told).toEqual([own]);
   });
 
-  it('takes leave of a peer on another fork with goodbye 2, and never asks it for MetaData', () => {
+  it('leaves a peer on another fork, and never asks it for MetaData', () => {
     const greeting = greet(({ cold }) => ({
       identity$: cold('---i|', { i: identity }),
       status$: cold('-s|', { s: success(status(OTHER_DIGEST)) }),
@@ -137,8 +136,7 @@ describe('handshake', () => {
       value: { agent: AGENT, failure: { detail: `fork digest ${OTHER_DIGEST}` } },
     });
     expect(greeting.link.asked).toEqual(['identify', 'status']);
-    expect(greeting.link.goodbyes).toEqual([GOODBYE.irrelevantNetwork]);
-    expect(GOODBYE.irrelevantNetwork).toBe(2n);
+    expect(greeting.link.leavings).toEqual(['foreign-fork']);
   });
 
   it('judges the fork once, although what is accepted changes before the visit ends', () => {
@@ -211,7 +209,7 @@ describe('handshake', () => {
     const greeting = greet(behaviour);
     expect(learnt(greeting)).toEqual(expected);
     expect(greeting.atMs).toBe(atMs);
-    expect(greeting.link.goodbyes).toEqual([]);
+    expect(greeting.link.leavings).toEqual([]);
   });
 
   const closing = failure('identify', 'too_many_peers', 'goodbye 129');
@@ -265,7 +263,7 @@ describe('handshake', () => {
     expect(greeting.atMs).toBe(atMs);
   });
 
-  it('turns away what finds every place taken, and hangs up', () => {
+  it('turns away what finds every place taken, and leaves it', () => {
     const depth = createDepth();
     const links = ['a', 'b', 'c'].map((peerId) => fakeLink({ peerId, status$: NEVER, metaData$: NEVER }));
     const [a, b, c] = links.map(connectedVisit);
@@ -279,7 +277,7 @@ describe('handshake', () => {
         .toBe('c 15ms a 15ms b', { a: 'a ok', b: 'b ok', c: 'c status resource_limited' });
       helpers.flush();
     });
-    expect(links.map(({ goodbyes }) => goodbyes)).toEqual([[], [], [GOODBYE.clientShutdown]]);
+    expect(links.map(({ leavings }) => leavings)).toEqual([[], [], ['given-up']]);
     expect(depth.overflowed).toBe(1);
   });
 

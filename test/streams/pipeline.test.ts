@@ -19,7 +19,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
 import { failed, type Outcome, success } from '../../src/consensus/failure.ts';
 import { EventLogFullError, EventLogUsageError, type LogEntry } from '../../src/streams/ports/event-log.ts';
-import { GOODBYE, type PeerLink } from '../../src/streams/ports/peer-link.ts';
+import type { PeerLink } from '../../src/streams/ports/peer-link.ts';
 import { visitSucceeded } from '../../src/streams/visit.ts';
 import { type FakeLink, fakeLink, hello, type LinkBehaviour, status } from '../support/streams/link.ts';
 import { EPOCH_MS, nodeRecord, OTHER_DIGEST } from '../support/streams/network.ts';
@@ -69,7 +69,7 @@ function start(world: Omit<World, 'scheduler'> = {}) {
 }
 
 describe('the pipeline', () => {
-  it('observes a peer: durable before told, hung up, and at rest until the next epoch', () => {
+  it('observes a peer: durable before told, left, and at rest until the next epoch', () => {
     const pipeline = start({ restored: [knownPeer('a')] });
     // 30 to connect, 50 to settle, 20 for the batch, 2 for the disk.
     pipeline.runTo(101);
@@ -82,7 +82,7 @@ describe('the pipeline', () => {
       observations: 1,
       lastObservedEpoch: 0,
     });
-    expect(links.get('a')?.map(({ goodbyes }) => goodbyes)).toEqual([[GOODBYE.clientShutdown]]);
+    expect(links.get('a')?.map(({ leavings }) => leavings)).toEqual([['visited']]);
     expect(pipeline.sentry.stats()).toMatchObject({ observed: 1, observedThisEpoch: 1, inFlight: 0, failed: 0 });
   });
 
@@ -141,7 +141,7 @@ describe('a burst of 10,000 candidates', () => {
             });
             return success({
               ...link,
-              hangUp: () => {
+              leave: () => {
                 inFlight.connected--;
               },
             });
@@ -256,9 +256,9 @@ describe('an error in one peer', () => {
       'closes at once': 'status too_many_peers',
     });
     expect(pipeline.sentry.stats().inFlight).toBe(0);
-    const goodbyes = [...links.values()].flat().map((link) => link.goodbyes);
-    expect(goodbyes.every((said) => said.length === 1)).toBe(true);
-    expect(links.get('is on another fork')?.[0]?.goodbyes).toEqual([2n]);
+    const leavings = [...links.values()].flat().map((link) => link.leavings);
+    expect(leavings.every((left) => left.length === 1)).toBe(true);
+    expect(links.get('is on another fork')?.[0]?.leavings).toEqual(['foreign-fork']);
   });
 
   it('is counted by stage, cause and client', () => {
@@ -402,7 +402,7 @@ describe('a visit that no stage ends', () => {
     pipeline.runTo(LIMITS.visitMs + 2_000);
     expect(pipeline.observed().sort()).toEqual(['p0', 'p1', 'p2']);
     expect(pipeline.failed()).toEqual(['a record cancelled']);
-    expect(links.get('a')?.[0]?.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(links.get('a')?.[0]?.leavings).toEqual(['given-up']);
     // A sixteenth of an epoch later.
     pipeline.runTo(LIMITS.visitMs + 5_000);
     expect(links.get('a')).toHaveLength(2);
@@ -432,7 +432,7 @@ describe('a visit that no stage ends', () => {
     expect(pipeline.sentry.stats().inFlight).toBe(0);
   });
 
-  it('may be connected late, and is then hung up on', () => {
+  it('may be connected late, and is then left', () => {
     const pipeline = start({
       restored: [knownPeer('a')],
       experiment: (usual) => ({
@@ -446,7 +446,7 @@ describe('a visit that no stage ends', () => {
     });
     pipeline.runTo(12_500);
     expect(pipeline.failed()).toEqual(['a record cancelled']);
-    expect(links.get('a')?.[0]?.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(links.get('a')?.[0]?.leavings).toEqual(['given-up']);
     expect(links.get('a')?.[0]?.asked).toEqual([]);
   });
 });
@@ -456,10 +456,11 @@ describe('a connection that a peer opens', () => {
     open(peerId, {
       direction: 'inbound',
       subscriptions$: concat(of(hello(scheduler.now(), [9])), NEVER),
+      standing: [9],
       ...behaviour,
     });
 
-  it('enters the same pipeline', () => {
+  it('enters the same pipeline, and is kept, since it has no address: it is looked at again in each epoch', () => {
     const pipeline = start();
     pipeline.runTo(100);
     const link = inboundLink('a');
@@ -471,12 +472,28 @@ describe('a connection that a peer opens', () => {
       happening.type === 'observed' ? [happening.observation] : [],
     );
     expect(observed).toMatchObject({ direction: 'inbound', subscribedSubnets: [9], enr: null });
-    expect(link.goodbyes).toEqual([GOODBYE.clientShutdown]);
     expect(pipeline.sentry.registry.get('a')).toMatchObject({ observations: 1, phase: { name: 'resting' } });
-    // It has no address, so nobody dials it in the next epoch; it may come again.
-    pipeline.runTo(EPOCH_MS + 500);
-    pipeline.inbound$.next(inboundLink('a'));
+    for (const epochs of [1, 2, 3]) {
+      pipeline.runTo(epochs * EPOCH_MS - 1);
+      expect(pipeline.observed()).toHaveLength(epochs);
+      expect(pipeline.sentry.stats().observedThisEpoch).toBe(1);
+    }
+    expect(link.leavings).toEqual([]);
+    expect(pipeline.sentry.stats()).toMatchObject({ waiting: 1, inFlight: 0, turnedAway: [] });
+  });
+
+  it("is the peer's to end: it may come again", () => {
+    const closes = new Subject<ReturnType<typeof closedBy>>();
+    const pipeline = start();
+    pipeline.runTo(100);
+    pipeline.inbound$.next(inboundLink('a', { closed$: closes }));
+    pipeline.runTo(500);
+    closes.next(closedBy('eof'));
+    expect(pipeline.sentry.stats().waiting).toBe(0);
     pipeline.runTo(2 * EPOCH_MS);
+    expect(pipeline.observed()).toEqual(['a']);
+    pipeline.inbound$.next(inboundLink('a'));
+    pipeline.runTo(3 * EPOCH_MS - 1);
     expect(pipeline.observed()).toEqual(['a', 'a']);
   });
 
@@ -491,53 +508,85 @@ describe('a connection that a peer opens', () => {
     expect(links.get('a')).toHaveLength(1);
   });
 
-  it('is declined while the peer is being visited, and when it has been this epoch', () => {
+  it('is no visit while the peer is being visited, and when it has been this epoch, but is answered for a while', () => {
     const pipeline = start({ restored: [knownPeer('a')] });
     pipeline.runTo(10);
     const second = inboundLink('a');
     pipeline.inbound$.next(second);
-    expect(second.goodbyes).toEqual([GOODBYE.clientShutdown]);
-    expect(second.asked).toEqual([]);
     pipeline.runTo(1_000);
     expect(pipeline.observed()).toEqual(['a']);
     const third = inboundLink('a');
     pipeline.inbound$.next(third);
-    expect(third.goodbyes).toEqual([GOODBYE.clientShutdown]);
-    expect(pipeline.sentry.stats()).toMatchObject({ observed: 1, inFlight: 0, turnedAway: 0 });
+    pipeline.runTo(3_009);
+    expect([second.leavings, third.leavings]).toEqual([[], []]);
+    pipeline.runTo(3_260);
+    expect([second.leavings, third.leavings]).toEqual([['declined'], []]);
+    pipeline.runTo(10_000);
+    expect([second.leavings, third.leavings]).toEqual([['declined'], ['declined']]);
+    expect([second.asked, third.asked]).toEqual([[], []]);
+    // It need not dial us: we have dialled it.
+    expect([second.dialable, third.dialable]).toEqual([[true], [true]]);
+    expect(pipeline.sentry.stats()).toMatchObject({
+      observed: 1,
+      inFlight: 0,
+      waiting: 0,
+      turnedAway: [
+        { client: 'Lighthouse', reason: 'in-flight', count: 1 },
+        { client: 'Lighthouse', reason: 'observed', count: 1 },
+      ],
+    });
   });
 
-  it('is told that we are full when every place for such is taken, whatever else goes on', () => {
+  it('waits when every place for such is taken, whatever else goes on, and is a visit when one is free', () => {
     const pipeline = start({ restored: [knownPeer('z')] });
     pipeline.runTo(1);
     const callers = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => inboundLink(name));
     for (const link of callers) pipeline.inbound$.next(link);
-    expect(callers.map(({ goodbyes }) => goodbyes)).toEqual([[], [], [], [], [129n], [129n]]);
-    expect(pipeline.sentry.stats()).toMatchObject({ turnedAway: 2, inFlight: 5 });
+    expect(callers.map(({ asked }) => asked.length > 0)).toEqual([true, true, true, true, false, false]);
+    expect(pipeline.sentry.stats()).toMatchObject({
+      turnedAway: [{ client: 'Lighthouse', reason: 'no-slot', count: 2 }],
+      inFlight: 5,
+      waiting: 2,
+    });
     pipeline.runTo(1_000);
-    expect(pipeline.observed().sort()).toEqual(['a', 'b', 'c', 'd', 'z']);
-    const again = inboundLink('e');
-    pipeline.inbound$.next(again);
-    expect(again.goodbyes).toEqual([]);
+    expect(pipeline.observed().sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'z']);
+    expect(callers.map(({ leavings }) => leavings)).toEqual(Array(6).fill([]));
+    expect(pipeline.sentry.stats()).toMatchObject({ inFlight: 0, waiting: 6 });
   });
 
-  it('takes no place when it is declined', () => {
+  it('takes no place for visits when it is no visit', () => {
     const pipeline = start({ restored: [knownPeer('a')] });
     pipeline.runTo(10);
     for (let times = 0; times < 20; times++) pipeline.inbound$.next(inboundLink('a'));
     const callers = ['b', 'c', 'd', 'e'].map((name) => inboundLink(name));
     for (const link of callers) pipeline.inbound$.next(link);
-    expect(callers.map(({ goodbyes }) => goodbyes)).toEqual([[], [], [], []]);
-    expect(pipeline.sentry.stats().turnedAway).toBe(0);
+    expect(callers.map(({ asked }) => asked.length > 0)).toEqual([true, true, true, true]);
+    expect(pipeline.sentry.stats().turnedAway).toEqual([{ client: 'Lighthouse', reason: 'in-flight', count: 20 }]);
   });
 
-  it('is declined when the registry is full', () => {
+  it('is no visit when the registry is full, and is not tried again and again', () => {
     const pipeline = start({ restored: [knownPeer('a')], limits: { peers: 1 } });
     const link = inboundLink('b');
     pipeline.inbound$.next(link);
-    expect(link.goodbyes).toEqual([GOODBYE.clientShutdown]);
-    expect(pipeline.sentry.stats().peers).toMatchObject({ known: 1, refused: 1 });
-    pipeline.runTo(1_000);
+    pipeline.runTo(EPOCH_MS - 1);
+    expect(link.asked).toEqual([]);
+    expect(pipeline.sentry.stats()).toMatchObject({
+      peers: { known: 1, refused: 1 },
+      turnedAway: [{ client: 'Lighthouse', reason: 'no-room', count: 1 }],
+    });
     expect(pipeline.observed()).toEqual(['a']);
+  });
+
+  it('of a peer on another fork is not kept', () => {
+    const pipeline = start();
+    pipeline.runTo(100);
+    const link = inboundLink('a', { status$: of(success(status(OTHER_DIGEST))) });
+    pipeline.inbound$.next(link);
+    pipeline.runTo(EPOCH_MS - 1);
+    expect(pipeline.failed()).toEqual(['a status wrong_fork']);
+    expect(link.asked.filter((what) => what === 'status')).toHaveLength(1);
+    expect(link.leavings).toEqual(['declined']);
+    expect(pipeline.sentry.stats()).toMatchObject({ waiting: 0, inFlight: 0 });
   });
 });
 
@@ -666,10 +715,8 @@ describe('unsubscribing', () => {
     expect(timersLeft()).toBe(0);
     for (const depth of [dial, handshake, gossipProbe, discovery])
       expect(depth).toMatchObject({ active: 0, waiting: 0 });
-    // Who was being watched is told that we leave.
-    expect([...links.values()].flat().map(({ goodbyes }) => goodbyes)).toEqual(
-      Array(16).fill([GOODBYE.clientShutdown]),
-    );
+    // Who was being watched is left.
+    expect([...links.values()].flat().map(({ leavings }) => leavings)).toEqual(Array(16).fill(['visited']));
     const before = pipeline.happenings.length;
     pipeline.inbound$.next(open('x', {}));
     pipeline.heard$.next(nodeRecord('y'));

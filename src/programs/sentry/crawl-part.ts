@@ -39,7 +39,7 @@ export function startCrawlPart({
       async stop() {
         await pipeline.stop();
         tellGivenUp(pipeline.unrecorded(), logger);
-        host.current?.hangUpAll();
+        await host.current?.leaveAll();
         restored = [...pipeline.registry.records()];
         await saveChanges(store, pipeline.registry).catch(notSaved(logger));
       },

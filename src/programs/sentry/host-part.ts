@@ -1,4 +1,5 @@
-import type { FinalityView } from '../../consensus/finality.ts';
+import type { MannersLedger } from '../../consensus/manners/ledger.ts';
+import type { OwnStatus } from '../../consensus/manners/own-status.ts';
 import type { Logger } from '../../io/logging/logger.ts';
 import { type Host, type HostOptions, startHost } from '../../io/network/libp2p/host.ts';
 import { listenAddresses, quicPort, quicPortFor, tcpPort } from '../../io/network/own/listening.ts';
@@ -14,19 +15,16 @@ export interface HostPartOptions {
   readonly port: number;
   readonly agent: string;
   /** What we say of the chain, and what we hear. */
-  readonly finality: FinalityView;
+  readonly ownStatus: OwnStatus;
+  readonly ledger: MannersLedger;
+  /** What is known of a peer's agent from before; `null` for nothing. */
+  readonly agentOf: (peerId: string) => string | null;
   readonly logger: Logger;
 }
 
 /** Listens and dials. Started again it is where it was, for that is where peers look for it. */
-export function startHostPart({
-  privateKey,
-  ips,
-  port,
-  agent,
-  finality,
-  logger,
-}: HostPartOptions): Promise<Kept<Host>> {
+export function startHostPart(options: HostPartOptions): Promise<Kept<Host>> {
+  const { privateKey, ips, port, agent, ownStatus, ledger, agentOf, logger } = options;
   let listen = ips.flatMap((ip) => listenAddresses(ip, port, quicPortFor(port)));
   const start = async (): Promise<Host> => {
     const host = await startHost({
@@ -34,9 +32,11 @@ export function startHostPart({
       listen,
       agent,
       maxConnections: MAX_CONNECTIONS,
-      ownStatus: () => finality.ownStatus(Date.now()),
+      ownStatus: ownStatus.tell,
       ownMetaData: () => OWN_METADATA,
-      onStatus: (peerId, status) => finality.heard(peerId, status, Date.now()),
+      onStatus: (peerId, status) => ownStatus.heard(peerId, status, Date.now()),
+      agentOf,
+      ledger,
       logger,
     });
     const { addresses } = host;

@@ -36,6 +36,12 @@ function strangerAgain(peer: PeerState): PeerState {
   return { ...newPeer(peer.peerId, peer.firstSeenMs), addresses: peer.addresses };
 }
 
+/** The agents of peers that were observed before; `null` for one whose agent nobody knows. */
+export function agentsOf(peers: readonly PeerState[]): (peerId: string) => string | null {
+  const agents = new Map(peers.map(({ peerId, agent }) => [peerId, agent]));
+  return (peerId) => agents.get(peerId) ?? null;
+}
+
 type Changing = Pick<Registry, 'takeChanges' | 'returnChanges'>;
 
 /** Writes what has changed. Rejects when it could not, and then those changes are there to be saved again. */

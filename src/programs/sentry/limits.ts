@@ -10,16 +10,18 @@ export const LIMITS = {
   crawlers: 64,
   heard: 1_024,
   peers: 100_000,
+  waiting: 512,
   visitMs: 60_000,
   entriesPerPlace: { perIp: 64, perPrefix: 512 },
   askedPerPlace: { perIp: 64, perPrefix: 1_024 },
   dialsPerPlace: { perIp: 4, perPrefix: 16 },
+  waitingPerPlace: { perIp: 4, perPrefix: 16 },
 } as const satisfies SentryLimits;
 
 export const TIMEOUT_MS = { dial: 10_000, request: 10_000, hello: 5_000, discovery: 30_000 } as const;
 
-/** A visit needs one connection, an inbound one another. */
-export const MAX_CONNECTIONS = 2 * (LIMITS.visits + LIMITS.inboundVisits);
+/** A visit needs one connection, an inbound one another; and there are those that wait. */
+export const MAX_CONNECTIONS = 2 * (LIMITS.visits + LIMITS.inboundVisits) + LIMITS.waiting;
 
 /** The gossip picture is watched for a third of a slot at most: long enough to be whole, too short to blur two slots. */
 const DWELL_SLOTS = 1 / 3;
@@ -43,5 +45,6 @@ export function limitsFor({ isPublic }: Pick<Network, 'isPublic'>): SentryLimits
     entriesPerPlace: wide(LIMITS.entriesPerPlace),
     askedPerPlace: wide(LIMITS.askedPerPlace),
     dialsPerPlace: wide({ perIp: LOOPBACK.visits, perPrefix: 0 }),
+    waitingPerPlace: wide({ perIp: LIMITS.waiting, perPrefix: 0 }),
   };
 }

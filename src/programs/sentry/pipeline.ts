@@ -3,7 +3,7 @@ import type { PeerState } from '../../actors/peer.ts';
 import { mayContact } from '../../consensus/address-policy.ts';
 import type { NetworkClock } from '../../consensus/clock.ts';
 import { eventIds } from '../../consensus/event-id.ts';
-import type { FinalityView } from '../../consensus/finality.ts';
+import type { OwnStatus } from '../../consensus/manners/own-status.ts';
 import { acceptedDigests, type Network } from '../../consensus/network.ts';
 import type { OptOut } from '../../consensus/opt-out.ts';
 import { dial } from '../../streams/dial.ts';
@@ -37,7 +37,7 @@ export interface StageDepths {
 export interface PipelineOptions {
   readonly network: Network;
   readonly clock: NetworkClock;
-  readonly finality: FinalityView;
+  readonly ownStatus: OwnStatus;
   readonly discovery: Discovery;
   readonly dialer: Dialer;
   /** Our own peer id. */
@@ -127,7 +127,7 @@ function sentryOptions(options: PipelineOptions, recording: Recording): SentryOp
 
 /** The stages as they are without an experiment. */
 function usualStages(options: PipelineOptions, depths: StageDepths): SentryStages {
-  const { network, clock, finality, dialer, dwellMs } = options;
+  const { network, clock, ownStatus, dialer, dwellMs } = options;
   const digestsNow = () => acceptedDigests(network, clock.epochAt(Date.now()));
   const visits = {
     concurrency: LIMITS.visits,
@@ -147,9 +147,10 @@ function usualStages(options: PipelineOptions, depths: StageDepths): SentryStage
     handshake: handshake({
       ...visits,
       timeoutMs: TIMEOUT_MS.request,
-      ownStatus: () => finality.ownStatus(Date.now()),
+      ownStatus: (peerId, client) => ownStatus.tell(peerId, client, Date.now()),
+      knowsHead: (peerId) => ownStatus.knows(peerId, Date.now()),
       acceptedDigests: digestsNow,
-      onStatus: (peerId, status) => finality.heard(peerId, status, Date.now()),
+      onStatus: (peerId, status) => ownStatus.heard(peerId, status, Date.now()),
       findRecord: options.discovery.find,
       mayContact: (ip) => mayContact(network, ip),
       currentSlot: () => clock.slotAt(Date.now()),

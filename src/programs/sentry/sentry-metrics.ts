@@ -34,8 +34,11 @@ function visitMetrics(stats: () => SentryStats): Metric[] {
     counter('failed_visits_total', 'Failed visits since the start', ['stage', 'cause', 'client'], (set) => {
       for (const { stage, cause, client, count } of stats().failures) set({ stage, cause, client }, count);
     }),
-    counter('inbound_turned_away_total', 'Inbound connections that found no slot', [], (set) =>
-      set({}, stats().turnedAway),
+    counter('inbound_turned_away_total', 'Connections from peers that began no visit', ['client', 'reason'], (set) => {
+      for (const { client, reason, count } of stats().turnedAway) set({ client, reason }, count);
+    }),
+    gauge('inbound_waiting', 'Connections from peers that are kept or held without a visit', [], (set) =>
+      set({}, stats().waiting),
     ),
   ];
 }

@@ -1,6 +1,7 @@
 import { type Observable, of, Subject } from 'rxjs';
 import { networkClock } from '../../consensus/clock.ts';
-import { createFinalityView } from '../../consensus/finality.ts';
+import { createMannersLedger } from '../../consensus/manners/ledger.ts';
+import { createOwnStatus } from '../../consensus/manners/own-status.ts';
 import type { Network } from '../../consensus/network.ts';
 import type { OptOut } from '../../consensus/opt-out.ts';
 import type { Logger } from '../../io/logging/logger.ts';
@@ -16,9 +17,10 @@ import { program } from '../program.ts';
 import { startCrawlPart } from './crawl-part.ts';
 import { startDiscoveryPart } from './discovery-part.ts';
 import { startHostPart } from './host-part.ts';
-import { loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
+import { agentsOf, loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
 import { defaultDwellMs } from './limits.ts';
 import type { StageDepths } from './pipeline.ts';
+import { refusedByMany } from './refusals.ts';
 import { sentryMetrics } from './sentry-metrics.ts';
 
 export interface SentryProgramOptions {
@@ -80,7 +82,10 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   return {
     ...partOf('the sentry', {
       failed$,
-      checks: [{ name: 'parts of the sentry', reason: async () => problems().join('; ') || null }],
+      checks: [
+        { name: 'parts of the sentry', reason: async () => problems().join('; ') || null },
+        { name: 'refusals', reason: async () => refusedByMany(crawl.last.registry.records()) },
+      ],
       metrics: [...vitals.metrics(), ...sentryMetrics({ stats, depths: () => crawl.last.depths })],
     }),
     happenings$: happenings.asObservable(),
@@ -105,12 +110,15 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
 async function sentryParts(options: SentryProgramOptions, happenings: Subject<Happening>) {
   const { network, dataDir, database, logger, listenIp, listenIp6, port, optOut, agent } = options;
   const clock = networkClock(network);
-  const finality = createFinalityView(network, clock);
+  const ownStatus = createOwnStatus(network, clock);
+  const ledger = createMannersLedger({ startedMs: Date.now() });
   const privateKey = await loadIdentity(dataDir);
   const { restored, store } = await loadKnownPeers(database, network, optOut);
   const ips = [listenIp, listenIp6].filter((ip) => ip !== undefined);
   return program()
-    .with('host', () => startHostPart({ privateKey, ips, port, agent, finality, logger }))
+    .with('host', () =>
+      startHostPart({ privateKey, ips, port, agent, ownStatus, ledger, agentOf: agentsOf(restored), logger }),
+    )
     .with('discovery', ({ host }) => {
       const { addresses } = host.last;
       return startDiscoveryPart({ network, clock, privateKey, listenIp, listenIp6, port, addresses, optOut, logger });
@@ -119,7 +127,7 @@ async function sentryParts(options: SentryProgramOptions, happenings: Subject<Ha
       startCrawlPart({
         ...options,
         clock,
-        finality,
+        ownStatus,
         host,
         discovery: discovery.discovery,
         hasRoom$: options.isOpen$ ?? of(true),

@@ -4,6 +4,7 @@ import { type Observable, Subject } from 'rxjs';
 export interface Slots {
   readonly limit: number;
   readonly taken: number;
+  hasRoom(): boolean;
   tryTake(): boolean;
   release(): void;
   /** Emits when a place has become free. */
@@ -18,6 +19,7 @@ export function createSlots(limit: number): Slots {
     get taken() {
       return taken;
     },
+    hasRoom: () => taken < limit,
     tryTake() {
       if (taken >= limit) return false;
       taken++;

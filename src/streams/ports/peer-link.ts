@@ -1,10 +1,9 @@
 import type { Observable } from 'rxjs';
+import type { Client } from '../../consensus/client.ts';
 import type { MetaData, Status } from '../../consensus/containers.ts';
 import type { Direction, Transport } from '../../consensus/events.ts';
 import type { Failure, Outcome } from '../../consensus/failure.ts';
-
-/** Goodbye reasons (phase0/p2p-interface.md "Goodbye"; 129 is what clients send when full). */
-export const GOODBYE = { clientShutdown: 1n, irrelevantNetwork: 2n, fault: 3n, tooManyPeers: 129n } as const;
+import type { Leaving } from '../../consensus/manners/goodbye.ts';
 
 /** Whom to connect to, and where. */
 export interface DialTarget {
@@ -22,6 +21,12 @@ export interface Dialer {
   readonly inbound$: Observable<PeerLink>;
 }
 
+/** What is known of a peer that is left. */
+export interface LeftPeer {
+  /** Whether we can dial it; if not said, whoever we have dialled. */
+  readonly isDialable: boolean;
+}
+
 /** One connection to one peer. Requests emit once and complete, never error, and are given up by unsubscribing. */
 export interface PeerLink {
   readonly peerId: string;
@@ -29,6 +34,8 @@ export interface PeerLink {
   readonly address: string;
   readonly direction: Direction;
   readonly transport: Transport;
+  /** Which client it is, as far as it is known by now. */
+  client(): Client;
   /** When the transport had connected, before either side had said a word. */
   readonly openedMs: number;
   /** The agent string that identify brings. */
@@ -39,8 +46,12 @@ export interface PeerLink {
   readonly subscriptions$: Observable<SubscriptionRpc>;
   /** Emits once when the connection ends from the other side, with the reason if a Goodbye gave one. */
   readonly closed$: Observable<Failure>;
-  /** Says goodbye and closes; safe to call twice. */
-  hangUp(reason: bigint): void;
+  /** What the peer tells of its chain with a question for ours. */
+  readonly told$: Observable<Status>;
+  /** The same connection for another look: what the peer is subscribed to by now is its hello. */
+  again(nowMs: number): PeerLink;
+  /** Has no more use for the connection, which ends in good manners once nobody else has; safe to call twice. */
+  leave(leaving: Leaving, left?: LeftPeer): void;
 }
 
 export interface Identity {

@@ -1,5 +1,4 @@
 import { filter, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
-import { GOODBYE } from '../ports/peer-link.ts';
 import type { ConnectedVisit, VisitOutcome } from '../visit.ts';
 import type { Send } from './peers.ts';
 import type { VisitLedger } from './visit-ledger.ts';
@@ -20,10 +19,10 @@ export function noteConnections(options: ConnectionsOptions): MonoTypeOperatorFu
     if (!outcome.ok) return true;
     const { value } = outcome;
     if (!ledger.connected(value, value.link)) {
-      value.link.hangUp(GOODBYE.clientShutdown);
+      value.link.leave('given-up');
       return false;
     }
-    send(value.peerId, { type: 'dialed', nowMs: scheduler.now() });
+    send(value.peerId, { type: 'dialed', nowMs: scheduler.now(), direction: value.link.direction });
     return true;
   });
 }

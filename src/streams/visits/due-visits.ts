@@ -1,3 +1,4 @@
+import { canDial } from '../../actors/can-dial.ts';
 import { addressesToDial } from '../../actors/peer.ts';
 import type { Registry } from '../../actors/registry.ts';
 import { type CrowdLimits, createCrowd, ipOfMultiaddr } from '../../consensus/address-policy.ts';
@@ -13,13 +14,15 @@ export interface DueVisitsOptions {
   readonly slots: Pick<Slots, 'release'>;
   /** Visits in flight to one IP address, and to one /24 or /64. */
   readonly perPlace: CrowdLimits;
+  /** Whether a connection from the peer waits, on which it will be looked at. */
+  readonly isWaiting: (peerId: string) => boolean;
 }
 
 /** A peer whose place is being dialled enough is looked at again after this long. */
 const POSTPONE_MS = 1_000;
 
 /** Begins the visits that we make: gives the next one that is due and whose place is not being dialled too often. */
-export function dueVisits({ registry, send, ledger, slots, perPlace }: DueVisitsOptions) {
+export function dueVisits({ registry, send, ledger, slots, perPlace, isWaiting }: DueVisitsOptions) {
   const crowd = createCrowd(perPlace);
 
   /** A visit slot that also holds a place at its address. */
@@ -37,7 +40,8 @@ export function dueVisits({ registry, send, ledger, slots, perPlace }: DueVisits
     for (let peer = registry.takeDue(nowMs); peer !== null; peer = registry.takeDue(nowMs)) {
       const addresses = addressesToDial(peer);
       const place = placeOf(addresses);
-      if (!crowd.hasRoom(place)) {
+      // Whom we cannot dial is looked at on the connection that it keeps with us.
+      if (!crowd.hasRoom(place) || (!canDial(peer) && isWaiting(peer.peerId))) {
         send(peer.peerId, { type: 'postponed', untilMs: nowMs + POSTPONE_MS });
         continue;
       }

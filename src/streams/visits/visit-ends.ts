@@ -1,8 +1,11 @@
 import { concatMap, filter, interval, map, type Observable, type SchedulerLike } from 'rxjs';
+import type { PeerState } from '../../actors/peer.ts';
+import type { Registry } from '../../actors/registry.ts';
+import { clientOf } from '../../consensus/client.ts';
 import type { NetworkClock } from '../../consensus/clock.ts';
 import { failure } from '../../consensus/failure.ts';
+import { refusedBy } from '../../consensus/manners/refused.ts';
 import type { Happening } from '../happening.ts';
-import { GOODBYE } from '../ports/peer-link.ts';
 import type { Observation, VisitFailure } from '../visit.ts';
 import type { VisitTally } from '../visit-tally.ts';
 import type { Send } from './peers.ts';
@@ -20,12 +23,13 @@ export interface VisitEnds {
 export interface VisitEndsOptions {
   readonly ledger: Pick<VisitLedger, 'end'>;
   readonly send: Send;
+  readonly registry: Pick<Registry, 'get'>;
   readonly tally: Pick<VisitTally, 'observed' | 'failed'>;
   readonly clock: NetworkClock;
   readonly scheduler: Pick<SchedulerLike, 'now'>;
 }
 
-export function createVisitEnds({ ledger, send, tally, clock, scheduler }: VisitEndsOptions): VisitEnds {
+export function createVisitEnds({ ledger, send, registry, tally, clock, scheduler }: VisitEndsOptions): VisitEnds {
   return {
     observed(observation) {
       if (ledger.end(observation) === null) return null;
@@ -34,9 +38,10 @@ export function createVisitEnds({ ledger, send, tally, clock, scheduler }: Visit
       tally.observed(observation);
       return { type: 'observed', observation };
     },
-    failed(failed) {
-      const visit = ledger.end(failed);
+    failed(told) {
+      const visit = ledger.end(told);
       if (visit === null) return null;
+      const failed = withWhatIsKnown(told, registry.get(told.peerId));
       send(failed.peerId, {
         type: 'failed',
         failure: failed.failure,
@@ -48,6 +53,15 @@ export function createVisitEnds({ ledger, send, tally, clock, scheduler }: Visit
       return { type: 'failed', failure: failed };
     },
   };
+}
+
+/** The client that a peer was before counts when it got no further this time, and tells what its refusal means. */
+function withWhatIsKnown(failed: VisitFailure, peer: PeerState | undefined): VisitFailure {
+  if (peer === undefined) return failed;
+  const agent = failed.agent ?? peer.agent;
+  const { observations, failures } = peer;
+  const refusal = refusedBy(failed.failure, { client: clientOf(agent ?? ''), observations, failures });
+  return { ...failed, agent, failure: refusal };
 }
 
 export interface GivingUpOptions {
@@ -65,7 +79,7 @@ export function givingUp({ ledger, ends, visitMs, scheduler }: GivingUpOptions):
   return interval(SWEEP_MS, scheduler).pipe(
     concatMap(() => ledger.overdue(scheduler.now() - visitMs)),
     map(({ link, peerId, lease }) => {
-      link?.hangUp(GOODBYE.clientShutdown);
+      link?.leave('given-up');
       return ends.failed({ peerId, lease, failure: failure('record', 'cancelled', 'no stage ended the visit') });
     }),
     filter((happening) => happening !== null),

@@ -1,4 +1,5 @@
 import { filter, map, merge, type Observable, type OperatorFunction, of, pipe, type SchedulerLike, tap } from 'rxjs';
+import { canDial, needNotDial } from '../../actors/can-dial.ts';
 import type { CrowdLimits } from '../../consensus/address-policy.ts';
 import type { OptOut } from '../../consensus/opt-out.ts';
 import { type EventSource, observedEntry } from '../events-of.ts';
@@ -24,9 +25,11 @@ import { noteConnections } from './connections.ts';
 import { dueVisits } from './due-visits.ts';
 import { adopted, inboundVisits } from './inbound-visits.ts';
 import { createLeftAlone } from './left-alone.ts';
+import { createPatience } from './patience.ts';
 import type { Peers } from './peers.ts';
 import { createVisitEnds, givingUp, type VisitEnds } from './visit-ends.ts';
 import { createVisitLedger } from './visit-ledger.ts';
+import { createWaitingRoom } from './waiting-room.ts';
 
 export interface VisitStages {
   readonly dial: Stage<DueVisit, ConnectedVisit>;
@@ -48,6 +51,9 @@ export interface VisitLimits {
   readonly inboundVisits: number;
   /** Visits in flight to one IP address, and to one /24 or /64. */
   readonly dialsPerPlace: CrowdLimits;
+  /** Connections from peers that no visit uses, in all and of one place. */
+  readonly waiting: number;
+  readonly waitingPerPlace: CrowdLimits;
   /** A visit that no stage has ended after this is given up and its slot freed. */
   readonly visitMs: number;
 }
@@ -65,6 +71,8 @@ export interface Visiting {
   /** How visits end. Subscribing begins them, unsubscribing gives up those under way. */
   readonly ended$: Observable<Happening>;
   readonly inFlight: number;
+  /** Connections from peers that no visit uses. */
+  readonly waiting: number;
 }
 
 /** Visits peers: those that are due and those that dial us. Everything is durable before a slot is given back. */
@@ -75,16 +83,33 @@ export function visiting(stages: VisitStages, ports: VisitPorts, peers: Peers, o
   const { registry, send, wake$ } = peers;
   const ledger = createVisitLedger();
   const leftAlone = createLeftAlone(options.optOut, registry);
-  const ends = createVisitEnds({ ledger, send, tally, clock, scheduler });
+  const ends = createVisitEnds({ ledger, send, registry, tally, clock, scheduler });
 
+  const room = createWaitingRoom({
+    capacity: limits.waiting,
+    perPlace: limits.waitingPerPlace,
+    isDialable: (peerId) => canDial(registry.get(peerId)),
+    onEvicted: (link) => link.leave('no-room', { isDialable: needNotDial(registry.get(link.peerId)) }),
+  });
   const slots = createSlots(limits.visits);
-  const take = dueVisits({ registry, send, ledger, slots, perPlace: limits.dialsPerPlace });
+  const take = dueVisits({ registry, send, ledger, slots, perPlace: limits.dialsPerPlace, isWaiting: room.has });
   const due$ = whileOpen(isOpen$, pull({ take, nextDueMs: registry.nextDueMs, wake$ }, slots, scheduler));
   const dialed$ = due$.pipe(stages.dial, noteConnections({ ledger, send, scheduler }));
 
   const inboundSlots = createSlots(limits.inboundVisits);
   const { declines } = leftAlone;
-  const inbound = inboundVisits({ registry, send, ledger, slots: inboundSlots, tally, clock, declines });
+  const inbound = inboundVisits({
+    registry,
+    send,
+    ledger,
+    slots: inboundSlots,
+    room,
+    patience: createPatience(),
+    tally,
+    clock,
+    scheduler,
+    declines,
+  });
   const adopted$ = adopted(ports.inbound$, { isOpen$, inbound, scheduler });
 
   const visited$ = merge(dialed$, adopted$).pipe(
@@ -101,6 +126,9 @@ export function visiting(stages: VisitStages, ports: VisitPorts, peers: Peers, o
     ended$: merge(visited$, givingUp({ ledger, ends, visitMs: limits.visitMs, scheduler })),
     get inFlight() {
       return ledger.size;
+    },
+    get waiting() {
+      return room.size;
     },
   };
 }

@@ -7,7 +7,7 @@ import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
 import { knownPeer } from '../../support/streams/pipeline.ts';
 
 /** Visits of which two may go to one address. */
-function visitsTo(peers: readonly PeerState[]) {
+function visitsTo(peers: readonly PeerState[], kept: readonly string[] = []) {
   const waiting = [...peers];
   const sent: [peerId: string, message: PeerMessage][] = [];
   const ledger = createVisitLedger();
@@ -21,6 +21,7 @@ function visitsTo(peers: readonly PeerState[]) {
     ledger,
     slots,
     perPlace: { perIp: 2, perPrefix: 9 },
+    isWaiting: (peerId) => kept.includes(peerId),
   });
   const next = (nowMs: number) => {
     slots.tryTake();
@@ -50,6 +51,16 @@ describe('dueVisits', () => {
     ledger.end(first);
     expect(slots.taken).toBe(2);
     expect(next(6)?.peerId).toBe('e');
+  });
+
+  it('does not dial whom it cannot reach while a connection from it waits, but anybody else', () => {
+    const unreachable = (peerId: string) => ({ ...at(peerId, '10.0.0.1'), isUnreachable: true });
+    const { next, sent } = visitsTo(
+      [unreachable('kept'), at('held', '10.0.0.2'), unreachable('gone')],
+      ['kept', 'held'],
+    );
+    expect([next(5)?.peerId, next(5)?.peerId, next(5)]).toEqual(['held', 'gone', null]);
+    expect(sent).toEqual([['kept', { type: 'postponed', untilMs: 1_005 }]]);
   });
 
   it('dials one address at a time after somebody else was met at one of them', () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { PeerMessage } from '../../../src/actors/peer.ts';
-import { failure } from '../../../src/consensus/failure.ts';
+import type { PeerMessage, PeerState } from '../../../src/actors/peer.ts';
+import { type Failure, failure } from '../../../src/consensus/failure.ts';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
-import { GOODBYE } from '../../../src/streams/ports/peer-link.ts';
 import type { Observation } from '../../../src/streams/visit.ts';
 import { createVisitTally } from '../../../src/streams/visit-tally.ts';
 import { createVisitEnds, givingUp } from '../../../src/streams/visits/visit-ends.ts';
@@ -10,11 +9,12 @@ import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
 import { fakeLink } from '../../support/streams/link.ts';
 import { marbles } from '../../support/streams/marbles.ts';
 import { CLOCK, EPOCH_MS } from '../../support/streams/network.ts';
+import { knownPeer } from '../../support/streams/pipeline.ts';
 
 const ADDRESSES = ['/ip4/10.0.0.1/tcp/9000'];
 const REFUSED = failure('dial', 'refused');
 
-function endsAt(nowMs: () => number) {
+function endsAt(nowMs: () => number, known: readonly PeerState[] = []) {
   const slots = createSlots(9);
   const ledger = createVisitLedger();
   const tally = createVisitTally();
@@ -22,6 +22,7 @@ function endsAt(nowMs: () => number) {
   const ends = createVisitEnds({
     ledger,
     tally,
+    registry: { get: (id) => known.find(({ peerId }) => peerId === id) },
     clock: CLOCK,
     scheduler: { now: nowMs },
     send(peerId, message) {
@@ -68,6 +69,44 @@ describe('the end of a visit', () => {
   });
 });
 
+describe('a visit that has failed', () => {
+  const LIGHTHOUSE = 'Lighthouse/v8.0.1-ced49dd/x86_64-linux';
+  const PRYSM = 'Prysm/v7.1.2/7950a249';
+
+  function failing(peer: Partial<PeerState>, failed: Failure, agent: string | null = null) {
+    const { tally, sent, ends, begin } = endsAt(() => 7, [knownPeer('a', peer)]);
+    const happening = ends.failed({ ...begin('a'), failure: failed, agent });
+    return { happening, sent: sent.map(([, message]) => message), failures: tally.counts().failures };
+  }
+
+  it.each<[string, Partial<PeerState>, Failure, Failure['cause']]>([
+    ['is full, as a node that it knew', { observations: 3, failures: 0 }, failure('status', 'eof'), 'too_many_peers'],
+    ['has banned us, when it does so again', { observations: 3, failures: 2 }, failure('status', 'eof'), 'banned'],
+    ['is what it is, of a node that was never met', { failures: 9 }, failure('status', 'eof'), 'eof'],
+  ])('because the peer said nothing %s', (_, peer, failed, cause) => {
+    const { happening, sent, failures } = failing({ agent: LIGHTHOUSE, ...peer }, failed);
+    expect(happening).toMatchObject({ failure: { failure: { stage: 'status', cause }, agent: LIGHTHOUSE } });
+    expect(sent).toMatchObject([{ type: 'failed', failure: { stage: 'status', cause } }]);
+    expect(failures).toEqual([{ stage: 'status', cause, client: 'Lighthouse', count: 1 }]);
+  });
+
+  it('counts for the client that the peer was before, unless it has said who it is now', () => {
+    const clients = (agent: string | null) =>
+      failing({ agent: LIGHTHOUSE }, REFUSED, agent).failures.map(({ client }) => client);
+    expect([clients(null), clients(PRYSM)]).toEqual([['Lighthouse'], ['Prysm']]);
+  });
+
+  it('is judged by the client that it is now', () => {
+    const fault = failure('status', 'fault', 'goodbye 3');
+    expect(failing({ agent: LIGHTHOUSE, observations: 1 }, fault, PRYSM).sent).toMatchObject([
+      { failure: { cause: 'banned' } },
+    ]);
+    expect(failing({ agent: PRYSM, observations: 1 }, fault, LIGHTHOUSE).sent).toMatchObject([
+      { failure: { cause: 'fault' } },
+    ]);
+  });
+});
+
 describe('givingUp', () => {
   it('ends a visit that lasts too long, and its connection, and leaves those alone that were answered', () => {
     const link = fakeLink();
@@ -83,7 +122,7 @@ describe('givingUp', () => {
         a: { type: 'failed', failure: { ...key, failure: cancelled } },
       });
     });
-    expect(link.goodbyes).toEqual([GOODBYE.clientShutdown]);
+    expect(link.leavings).toEqual(['given-up']);
   });
 
   it('says nothing of a visit that ends by itself while it is looked at', () => {

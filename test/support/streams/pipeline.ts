@@ -42,6 +42,8 @@ export const LIMITS = {
   entriesPerPlace: CROWD,
   askedPerPlace: CROWD,
   dialsPerPlace: CROWD,
+  waiting: 64,
+  waitingPerPlace: CROWD,
 };
 
 export interface World {

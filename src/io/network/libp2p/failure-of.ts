@@ -118,7 +118,10 @@ function resetBeforeSecurity({ name, message }: Error): Cause | undefined {
   return before && /ECONNRESET|EPIPE/.test(message) ? 'reset' : undefined;
 }
 
-/** What a Goodbye reason means (phase0/p2p-interface.md "Goodbye", and the codes above 128 that clients use). */
+/**
+ * What a Goodbye reason means (phase0/p2p-interface.md "Goodbye", and the codes above 128 that clients use; 130 is Teku's
+ * DisconnectReason.RATE_LIMITED).
+ */
 export function causeOfGoodbye(reason: bigint): Cause {
   switch (reason) {
     case 2n:
@@ -126,6 +129,10 @@ export function causeOfGoodbye(reason: bigint): Cause {
       return 'irrelevant_network';
     case 129n:
       return 'too_many_peers';
+    case 130n:
+      return 'rate_limited';
+    case 3n:
+      return 'fault';
     case 250n:
     case 251n:
     case 252n:

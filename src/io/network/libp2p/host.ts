@@ -2,23 +2,35 @@ import type { GossipSub } from '@chainsafe/libp2p-gossipsub';
 import type { Identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
 import type { Observable } from 'rxjs';
-import { ReplaySubject, Subject } from 'rxjs';
+import { asyncScheduler, filter, map, ReplaySubject, type SchedulerLike, Subject } from 'rxjs';
+import type { Client } from '../../../consensus/client.ts';
 import type { MetaData, Status } from '../../../consensus/containers.ts';
+import type { MannersLedger } from '../../../consensus/manners/ledger.ts';
 import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
-import { type Dialer, GOODBYE, type PeerLink } from '../../../streams/ports/peer-link.ts';
+import type { Dialer, PeerLink } from '../../../streams/ports/peer-link.ts';
 import type { Logger } from '../../logging/logger.ts';
-import { serve } from '../reqresp/server.ts';
+import { type ServerOptions, serve } from '../reqresp/server.ts';
+import { createClaims } from './claims.ts';
 import { createDialing } from './dialing.ts';
-import { connectionEndings } from './endings.ts';
-import { createLink } from './link.ts';
-import { type NodeOptions, startNode } from './node.ts';
+import { end } from './end.ts';
+import { connectionEndings, type Endings } from './endings.ts';
+import { keepOnlyConnected } from './forgetful-store.ts';
+import { gossipOnlyWith, hearSubscriptions } from './gossip.ts';
+import { type KnownClients, knownClients } from './known-clients.ts';
+import { createLink, departWithin, type LinkContext } from './link.ts';
+import { createNode, type NodeOptions } from './node.ts';
 import { createSubscriptionBook, type SubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions extends NodeOptions {
-  readonly ownStatus: () => Status;
+  /** What a peer that has just told its own Status is told; `null` for nothing. */
+  readonly ownStatus: (peerId: string, client: Client, nowMs: number) => Status | null;
   readonly ownMetaData: () => MetaData;
-  /** Told of each Status that a peer sends us with its question for ours. */
+  /** Told of each Status that a peer sends us with its question for ours, before it is answered. */
   readonly onStatus?: (peerId: string, status: Status) => void;
+  /** What is known of a peer's agent before identify says it; `null` for nothing. */
+  readonly agentOf?: (peerId: string) => string | null;
+  readonly ledger: MannersLedger;
+  readonly scheduler?: SchedulerLike;
   readonly logger: Logger;
 }
 
@@ -28,8 +40,8 @@ export interface Host extends Dialer {
   readonly addresses: readonly string[];
   /** Errors when it no longer listens somewhere; never completes. */
   readonly failed$: Observable<never>;
-  /** Says goodbye to everybody. */
-  hangUpAll(): void;
+  /** Leaves everybody at once, whoever uses a connection; resolves when all have ended, within about two seconds. */
+  leaveAll(): Promise<void>;
   /** What is kept of peers at this moment. Nothing, when none is connected. */
   held(): Promise<HeldByHost>;
   stop(): Promise<void>;
@@ -44,85 +56,143 @@ export interface HeldByHost {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** What the end waits for at most: what peers have asked is answered, and a Goodbye is read. */
+const LEAVE_ALL_MS = 2_000;
+
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { logger } = options;
+  const { logger, scheduler = asyncScheduler, agentOf = () => null } = options;
   const book = createSubscriptionBook(Date.now);
   const endings = connectionEndings();
+  const claims = createClaims();
+  const clients = knownClients(agentOf);
   const inbound = new Subject<PeerLink>();
-  const node = await startNode(options);
-  const identify = node.services.identify as Identify;
+  const told = new Subject<Told>();
+  let isStopping = false;
+  const node = await createNode(options);
   const pubsub = node.services.pubsub as GossipSub;
+  const identify = node.services.identify as Identify;
 
-  const linkOf = (connection: Connection) => {
-    const subscriptions$ = book.of(connection.remotePeer.toString());
-    return createLink(connection, { identify, subscriptions$, closed$: endings.of(connection), logger });
-  };
-  const abandon = (connection: Connection) => linkOf(connection).hangUp(GOODBYE.clientShutdown);
-  const forget = (peerId: PeerId) => forgetUnlessConnected(node, peerId, logger);
-  const dialing = createDialing({ node, linkOf, abandon, forget });
+  const contextOf = (connection: Connection): LinkContext => ({
+    ...{ identify, book, clients, claims, ledger: options.ledger, logger, scheduler },
+    closed$: endings.of(connection),
+    told$: toldBy(connection.remotePeer, told),
+  });
+  const linkOf = (connection: Connection) => createLink(connection, contextOf(connection));
+  const abandon = (connection: Connection) => linkOf(connection).leave('given-up');
+  const dialing = createDialing({ node, linkOf, abandon, isGivenUp: claims.isGivenUp, closedOf: endings.of });
 
+  function settle(connection: Connection): void {
+    if (isStopping) end(connection);
+    else if (connection.direction === 'inbound' && inbound.observed) inbound.next(linkOf(connection));
+    else if (connection.direction === 'inbound' || !dialing.isAwaited(connection.remotePeer.toString()))
+      abandon(connection);
+  }
   hearSubscriptions(pubsub, book);
-  node.addEventListener('connection:open', ({ detail: connection }) => {
-    const peerId = connection.remotePeer.toString();
-    book.open(peerId);
-    endings.opened(connection);
-    if (connection.direction === 'inbound') inbound.next(linkOf(connection));
-    else if (!dialing.isAwaited(peerId)) abandon(connection);
-  });
-  node.addEventListener('connection:close', ({ detail: connection }) => endings.closed(connection));
-  node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
-    book.close(peerId.toString());
-    forget(peerId);
-  });
+  watchConnections(node, { book, endings, settle, forget: forgetting(node, pubsub, logger) });
   const listening = watchListening(node);
-  await serve(node, {
-    ownStatus: options.ownStatus,
-    ownMetaData: options.ownMetaData,
-    onStatus: ({ remotePeer }, status) => options.onStatus?.(remotePeer.toString(), status),
-    onGoodbye: endings.saidGoodbye,
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    logger,
-  });
+  const onTold = (said: Told) => told.next(said);
+  await serveAs(node, options, { clients, scheduler, onGoodbye: endings.saidGoodbye, onTold });
+  await node.start();
+
+  async function leaveAll(): Promise<void> {
+    const connections = node.getConnections();
+    await Promise.all(connections.map((each) => departWithin(LEAVE_ALL_MS, each, contextOf(each))));
+  }
 
   return {
     peerId: node.peerId.toString(),
     addresses: node.getMultiaddrs().map((address) => address.toString()),
     inbound$: inbound,
     failed$: listening.lost$,
-    hangUpAll: () => node.getConnections().forEach(abandon),
+    leaveAll,
     dial: ({ peerId, addresses }) => fromAbortable((signal) => dialing.connect({ peerId, addresses }, signal)),
     held: () => heldBy(node, pubsub, book),
     stop: async () => {
+      isStopping = true;
       listening.stop();
       inbound.complete();
+      await leaveAll();
+      // libp2p closes what is left stream by stream.
+      for (const connection of node.getConnections()) end(connection);
       await node.stop();
     },
   };
 }
 
-function hearSubscriptions(pubsub: GossipSub, book: SubscriptionBook): void {
-  pubsub.addEventListener('subscription-change', ({ detail: { peerId, subscriptions } }) => {
-    book.heard(peerId.toString(), subscriptions);
-    forgetTopics(pubsub);
+interface Watching {
+  readonly book: SubscriptionBook;
+  readonly endings: Endings;
+  /** Decides whose a connection is that has just opened. */
+  readonly settle: (connection: Connection) => void;
+  readonly forget: (peerId: PeerId) => void;
+}
+
+function watchConnections(node: Libp2p, { book, endings, settle, forget }: Watching): void {
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    book.open(connection.remotePeer.toString());
+    endings.opened(connection);
+    settle(connection);
+  });
+  node.addEventListener('connection:close', ({ detail: connection }) => endings.closed(connection));
+  node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
+    book.close(peerId.toString());
+    forget(peerId);
   });
 }
 
-/**
- * gossipsub remembers every topic that anybody ever named, and would grow with the inventions of strangers. Nothing here
- * needs its memory.
- */
-function forgetTopics(pubsub: GossipSub): void {
-  const { topics } = pubsub as unknown as { readonly topics: Map<string, unknown> };
-  topics.clear();
+interface Told {
+  readonly peerId: string;
+  readonly status: Status;
 }
 
-/** The peerstore would remember every peer that was ever dialled, connected or not. */
-function forgetUnlessConnected(node: Libp2p, peerId: PeerId, logger: Logger): void {
-  if (node.getConnections(peerId).length > 0) return;
-  node.peerStore
-    .delete(peerId)
-    .catch((error: unknown) => logger.trace({ err: error }, 'peerstore entry was not deleted'));
+function toldBy(remotePeer: PeerId, told: Observable<Told>): Observable<Status> {
+  const teller = remotePeer.toString();
+  return told.pipe(
+    filter(({ peerId }) => peerId === teller),
+    map(({ status }) => status),
+  );
+}
+
+interface Serving extends Pick<ServerOptions, 'onGoodbye'> {
+  readonly clients: KnownClients;
+  readonly scheduler: SchedulerLike;
+  readonly onTold: (said: Told) => void;
+}
+
+/** Answers what peers ask, each as its client bears it best. */
+function serveAs(
+  node: Libp2p,
+  options: HostOptions,
+  { clients, scheduler, onGoodbye, onTold }: Serving,
+): Promise<void> {
+  const { ownStatus, ownMetaData, onStatus = () => {}, logger } = options;
+  return serve(node, {
+    ownStatus: (peerId) => ownStatus(peerId, clients.clientOf(peerId), scheduler.now()),
+    ownMetaData,
+    onStatus({ remotePeer }, status) {
+      const peerId = remotePeer.toString();
+      onStatus(peerId, status);
+      onTold({ peerId, status });
+    },
+    onGoodbye,
+    clientOf: clients.clientOf,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    logger,
+  });
+}
+
+/** Makes libp2p keep nothing of peers that are not connected; to be told of each that disconnects. */
+function forgetting(node: Libp2p, pubsub: GossipSub, logger: Logger): (peerId: PeerId) => void {
+  const isConnected = (peerId: PeerId) => peerId.equals(node.peerId) || node.getConnections(peerId).length > 0;
+  const forgetInStore = keepOnlyConnected(node.peerStore, isConnected);
+  const forgetInGossip = gossipOnlyWith(pubsub, isConnected);
+  return (peerId) => {
+    forgetInGossip(peerId);
+    forgetInStore(peerId).catch((error: unknown) =>
+      logger.trace({ err: error }, 'an entry of the peer store was not deleted'),
+    );
+  };
 }
 
 /** `lost$` errors when the node no longer listens somewhere, unless it was told to `stop`. */

@@ -1,11 +1,10 @@
 import type { Identify } from '@libp2p/identify';
 import type { Connection } from '@libp2p/interface';
-import { firstValueFrom, from, type Observable, timeout } from 'rxjs';
+import type { Observable, SchedulerLike } from 'rxjs';
 import {
   decodeMetaData,
   decodeStatus,
   encodeStatus,
-  encodeUint64,
   METADATA_BYTES,
   type MetaData,
   type MetaDataVersion,
@@ -15,55 +14,112 @@ import {
 } from '../../../consensus/containers.ts';
 import type { Transport } from '../../../consensus/events.ts';
 import { type Failure, type Outcome, success } from '../../../consensus/failure.ts';
+import { goodbyeOf } from '../../../consensus/manners/goodbye.ts';
+import type { MannersLedger } from '../../../consensus/manners/ledger.ts';
 import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
-import type { Identity, PeerLink, SubscriptionRpc } from '../../../streams/ports/peer-link.ts';
+import type { Identity, PeerLink } from '../../../streams/ports/peer-link.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { type Answer, request } from '../reqresp/client.ts';
-import { encodeRequest } from '../reqresp/payload.ts';
-import { GOODBYE_PROTOCOL, METADATA_PROTOCOLS, STATUS_PROTOCOLS } from '../reqresp/protocols.ts';
+import { METADATA_PROTOCOLS, STATUS_PROTOCOLS } from '../reqresp/protocols.ts';
+import type { Claims } from './claims.ts';
 import { failureOf } from './failure-of.ts';
+import type { KnownClients } from './known-clients.ts';
+import { type LeaveOptions, leave } from './leave.ts';
+import { politely } from './polite.ts';
+import type { SubscriptionBook } from './subscription-book.ts';
 
 export interface LinkContext {
   readonly identify: Identify;
-  readonly subscriptions$: Observable<SubscriptionRpc>;
+  readonly book: Pick<SubscriptionBook, 'of' | 'standing'>;
   readonly closed$: Observable<Failure>;
+  /** What the peer tells of its chain with its own questions. */
+  readonly told$: Observable<Status>;
+  readonly ledger: MannersLedger;
+  readonly clients: KnownClients;
+  readonly claims: Claims;
   readonly logger: Logger;
+  readonly scheduler: SchedulerLike;
 }
 
-/** How long a Goodbye may take before the connection is closed without it. */
-const GOODBYE_TIMEOUT_MS = 1_000;
 /** A stranger's agent string is cut to this. */
 const MAX_AGENT_LENGTH = 256;
 const MAX_LISTEN_ADDRESSES = 32;
 
-/** A libp2p connection as the streams see it. */
-export function createLink(
-  connection: Connection,
-  { identify, subscriptions$, closed$, logger }: LinkContext,
-): PeerLink {
+/** A libp2p connection as the streams see it. It is claimed until it is left. */
+export function createLink(connection: Connection, context: LinkContext): PeerLink {
+  const { identify, book, closed$, told$, ledger, clients, claims, logger, scheduler } = context;
   const peerId = connection.remotePeer.toString();
-  let leaving = false;
+  const polite = { peerId, ledger, scheduler };
+  let identity: Outcome<Identity> | null = null;
+  let hasLeft = false;
+  claims.claim(connection);
 
-  return {
+  /** Who has said who it is need not say it again. */
+  async function identified(signal: AbortSignal): Promise<Outcome<Identity>> {
+    if (identity?.ok) return identity;
+    identity = await askIdentity(identify, connection, signal);
+    if (identity.ok) clients.note(peerId, identity.value.agent);
+    return identity;
+  }
+
+  const link: PeerLink = {
     peerId,
     address: connection.remoteAddr.decapsulateCode(P2P_CODE).toString(),
     direction: connection.direction,
     transport: transportOf(connection),
+    client: () => clients.clientOf(peerId),
     openedMs: connection.timeline.open,
-    identify: () => fromAbortable((signal) => askIdentity(identify, connection, signal)),
-    status: (own) => fromAbortable((signal) => askStatus(connection, own, signal)),
-    metaData: () => fromAbortable((signal) => askMetaData(connection, signal)),
-    subscriptions$,
+    identify: () => fromAbortable(identified),
+    status: (own) =>
+      politely(() => fromAbortable((signal) => askStatus(connection, own, signal)), { ...polite, asked: 'status' }),
+    metaData: () =>
+      politely(() => fromAbortable((signal) => askMetaData(connection, signal)), { ...polite, asked: 'metadata' }),
+    subscriptions$: book.of(peerId),
     closed$,
-    hangUp(reason) {
-      if (leaving) return;
-      leaving = true;
-      // A write that is never taken does not end by itself, so the whole has a limit besides that of its parts.
-      firstValueFrom(from(sayGoodbye(connection, reason)).pipe(timeout(GOODBYE_TIMEOUT_MS)))
-        .catch((error: unknown) => logger.trace({ peerId, err: error }, 'goodbye was not delivered'))
-        .then(() => connection.close({ signal: AbortSignal.timeout(GOODBYE_TIMEOUT_MS) }))
-        .catch((error: unknown) => connection.abort(error instanceof Error ? error : new Error(String(error))));
+    told$,
+    again: (nowMs) => ({ ...link, openedMs: nowMs, subscriptions$: book.standing(peerId, nowMs) }),
+    leave(leaving, { isDialable } = { isDialable: connection.direction === 'outbound' }) {
+      if (hasLeft) return;
+      hasLeft = true;
+      if (!claims.release(connection)) return;
+      logger.trace({ peerId, leaving }, 'leaving a connection');
+      void depart(connection, isDialable, context);
     },
+  };
+  return link;
+}
+
+/**
+ * Ends a connection unless somebody claims it meanwhile, with the Goodbye that its client gains by, if it may be told one now.
+ */
+async function depart(connection: Connection, isDialable: boolean, context: LinkContext): Promise<void> {
+  const { claims } = context;
+  await leave(connection, {
+    ...farewellOf(connection, isDialable, context),
+    staysFor: () => !claims.giveUp(connection),
+  });
+}
+
+/** Ends a connection within `limitMs`, whoever uses it. */
+export async function departWithin(limitMs: number, connection: Connection, context: LinkContext): Promise<void> {
+  const isDialable = connection.direction === 'outbound';
+  await leave(connection, { ...farewellOf(connection, isDialable, context), patienceMs: limitMs / 4, limitMs });
+}
+
+function farewellOf(
+  connection: Connection,
+  isDialable: boolean,
+  { closed$, ledger, clients, logger, scheduler }: LinkContext,
+): LeaveOptions {
+  const peerId = connection.remotePeer.toString();
+  return {
+    goodbye() {
+      const wanted = goodbyeOf({ client: clients.clientOf(peerId), isDialable });
+      return wanted !== null && ledger.tryAsk(peerId, 'goodbye', scheduler.now()) ? wanted : null;
+    },
+    closed$,
+    scheduler,
+    onProblem: (error) => logger.trace({ peerId, err: error }, 'a connection was not left as it should be'),
   };
 }
 
@@ -122,13 +178,4 @@ async function askMetaData(connection: Connection, signal: AbortSignal): Promise
 
 function decoded<T>(answer: Outcome<Answer>, decode: (answer: Answer) => Outcome<T>): Outcome<T> {
   return answer.ok ? decode(answer.value) : answer;
-}
-
-/** Clients differ in whether they answer a Goodbye, so none is waited for. */
-async function sayGoodbye(connection: Connection, reason: bigint): Promise<void> {
-  if (connection.status !== 'open') return;
-  const signal = AbortSignal.timeout(GOODBYE_TIMEOUT_MS);
-  const stream = await connection.newStream(GOODBYE_PROTOCOL, { signal });
-  await stream.sink([encodeRequest(encodeUint64(reason))]);
-  await stream.close({ signal });
 }

@@ -81,14 +81,17 @@ export function advanceRecord(record: SignableENR, network: Network, epoch: numb
   }
 }
 
-/** The entries that change with the forks: `eth2` (SSZ ENRForkID) and `nfd`. */
+/**
+ * The entries that change with the forks: `eth2` (SSZ ENRForkID) and `nfd`. The next version is that of the next entry of the schedule,
+ * which a blob-parameter-only fork leaves as it is: so Prysm writes it, and dials nobody who differs (p2p/fork.go `compareForkENR`). The
+ * others look at the digest.
+ */
 export function forkEntries(network: Network, epoch: number): ReadonlyMap<string, Uint8Array> {
   const current = forkStepAt(network, epoch);
   const next = nextForkStep(network, epoch);
-  const nextVersion = network.forkSteps.find((step) => step.epoch > epoch && step.forkVersion !== current.forkVersion);
   const eth2 = Buffer.alloc(16);
   eth2.set(fromHex(current.digest) ?? [], 0);
-  eth2.set(fromHex(nextVersion?.forkVersion ?? current.forkVersion) ?? [], 4);
+  eth2.set(fromHex(next?.forkVersion ?? current.forkVersion) ?? [], 4);
   eth2.writeBigUInt64LE(next === undefined ? FAR_FUTURE_EPOCH : BigInt(next.epoch), 8);
   return new Map([
     ['eth2', new Uint8Array(eth2)],

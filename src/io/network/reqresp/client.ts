@@ -57,12 +57,15 @@ function outcomeOf(stage: Stage, protocol: string, response: ResponseResult): Ou
   if ('bytes' in response) return success({ protocol, bytes: response.bytes });
   if ('ended' in response) return failed(stage, 'eof', 'closed without an answer');
   if ('problem' in response) return failed(stage, 'bad_response', response.problem);
-  return failed(stage, causeOfResult(response.error), `result ${response.error} ${response.message}`);
+  return failed(stage, causeOfResult(response.error, response.message), `result ${response.error} ${response.message}`);
 }
 
-/** Clients answer 139 when a rate limit is hit. */
+/** Lighthouse, Grandine and others answer 139 when a rate limit is hit. */
 const RATE_LIMITED = 139;
+/** Prysm says so in the words of its code 1 (sync/rpc.go `ErrRateLimited`), Lodestar in those of its code 139. */
+const SAYS_RATE_LIMITED = /rate.?limit/i;
 
-function causeOfResult(result: number): Cause {
-  return result === RESULT.resourceUnavailable || result === RATE_LIMITED ? 'resource_limited' : 'bad_response';
+function causeOfResult(result: number, message: string): Cause {
+  if (result === RATE_LIMITED || SAYS_RATE_LIMITED.test(message)) return 'rate_limited';
+  return result === RESULT.resourceUnavailable ? 'resource_limited' : 'bad_response';
 }

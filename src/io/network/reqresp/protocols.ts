@@ -18,7 +18,10 @@ export const METADATA_PROTOCOLS: ReadonlyMap<string, MetaDataVersion> = new Map(
 export const PING_PROTOCOL = protocol('ping', 1);
 export const GOODBYE_PROTOCOL = protocol('goodbye', 1);
 
-/** What peers that sync ask of a beacon node. We have no blocks; saying so is politer than not speaking the protocol. */
+/**
+ * What peers ask of a beacon node that has blocks, up to Gloas. We have none; but not to speak a protocol is held against us
+ * by some, whatever identify says of it.
+ */
 export const SYNC_PROTOCOLS: readonly string[] = [
   protocol('beacon_blocks_by_range', 2),
   protocol('beacon_blocks_by_root', 2),
@@ -27,4 +30,10 @@ export const SYNC_PROTOCOLS: readonly string[] = [
   protocol('blob_sidecars_by_root', 1),
   protocol('data_column_sidecars_by_range', 1),
   protocol('data_column_sidecars_by_root', 1),
+  protocol('execution_payload_envelopes_by_range', 1),
+  protocol('execution_payload_envelopes_by_root', 1),
+  protocol('light_client_bootstrap', 1),
+  protocol('light_client_updates_by_range', 1),
+  protocol('light_client_finality_update', 1),
+  protocol('light_client_optimistic_update', 1),
 ];

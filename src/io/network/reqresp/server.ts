@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Libp2p } from 'libp2p';
+import type { Client } from '../../../consensus/client.ts';
 import {
   decodeStatus,
   decodeUint64,
@@ -11,16 +12,20 @@ import {
   type Status,
   UINT64_BYTES,
 } from '../../../consensus/containers.ts';
+import { refusalFor } from '../../../consensus/manners/refusal.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { byteReader } from './byte-reader.ts';
 import { decodePayload, decodePayloadUpTo, encodeErrorResponse, encodeResponse, RESULT } from './payload.ts';
 import { GOODBYE_PROTOCOL, METADATA_PROTOCOLS, PING_PROTOCOL, STATUS_PROTOCOLS, SYNC_PROTOCOLS } from './protocols.ts';
 
 export interface ServerOptions {
-  readonly ownStatus: () => Status;
+  /** What a peer that has just told its own Status is told; `null` for nothing. */
+  readonly ownStatus: (peerId: string, theirs: Status) => Status | null;
   readonly ownMetaData: () => MetaData;
   readonly onStatus: (connection: Connection, status: Status) => void;
   readonly onGoodbye: (connection: Connection, reason: bigint) => void;
+  /** Which client a peer is, as far as it is known: each is refused in the way that it holds against nobody. */
+  readonly clientOf: (peerId: string) => Client;
   /** A request must be complete within this time, or its stream is reset. */
   readonly requestTimeoutMs: number;
   readonly logger: Logger;
@@ -30,45 +35,66 @@ export interface ServerOptions {
 const MAX_STREAMS = 3;
 /** Above the largest request there is: data columns of 128 blocks by root, 132 KiB. */
 const MAX_SYNC_REQUEST_BYTES = 256 * 1024;
+/** Requests of no bytes at all, which not everybody ends. */
+const WITHOUT_BODY = /\/light_client_(finality|optimistic)_update\//;
 
+/** `null` for a request that has no answer, and one that is to end without. */
 type Answer = (stream: Stream, connection: Connection) => Promise<Uint8Array | null>;
 
-/** Serves what beacon nodes ask of each other. What only a node with blocks could answer is declined. */
-export async function serve(node: Libp2p, options: ServerOptions): Promise<void> {
-  const { ownStatus, ownMetaData, onStatus, onGoodbye } = options;
+/**
+ * A request that was cut off, or is refused without a word: its stream is reset. A result code would blame the peer for what
+ * we have done, and Teku bans for one in answer to its Status.
+ */
+class UnansweredError extends Error {
+  override readonly name = 'UnansweredError';
+}
 
-  for (const [protocol, version] of STATUS_PROTOCOLS) {
-    await answer(node, protocol, options, async (stream, connection) => {
-      const bytes = await readBody(stream, STATUS_BYTES[version]);
-      const status = bytes && decodeStatus(bytes, version);
-      if (status?.ok !== true) return invalid();
-      onStatus(connection, status.value);
-      return encodeResponse(RESULT.success, encodeStatus(ownStatus(), version));
-    });
-  }
-  for (const [protocol, version] of METADATA_PROTOCOLS) {
-    await answer(node, protocol, options, async () =>
-      encodeResponse(RESULT.success, encodeMetaData(ownMetaData(), version)),
-    );
-  }
+/** Serves what beacon nodes ask of each other. What only a node with blocks could answer is refused. */
+export async function serve(node: Libp2p, options: ServerOptions): Promise<void> {
+  await serveStatus(node, options);
+  await serveMetaData(node, options);
   await answer(node, PING_PROTOCOL, options, async (stream) => {
-    const bytes = await readBody(stream, UINT64_BYTES);
-    if (bytes === null) return invalid();
-    return encodeResponse(RESULT.success, encodeUint64(BigInt(ownMetaData().seqNumber)));
+    await readBody(stream, UINT64_BYTES);
+    return encodeResponse(RESULT.success, encodeUint64(BigInt(options.ownMetaData().seqNumber)));
   });
   await answer(node, GOODBYE_PROTOCOL, options, async (stream, connection) => {
-    const bytes = await readBody(stream, UINT64_BYTES);
-    const reason = bytes && decodeUint64(bytes, 'status');
-    if (reason?.ok === true) onGoodbye(connection, reason.value);
+    const reason = decodeUint64(await readBody(stream, UINT64_BYTES), 'status');
+    if (reason.ok) options.onGoodbye(connection, reason.value);
     return null;
   });
   for (const protocol of SYNC_PROTOCOLS) {
-    await answer(node, protocol, options, async (stream) => {
+    await answer(node, protocol, options, async (stream, { remotePeer }) => {
+      const hasBody = !WITHOUT_BODY.test(protocol);
       // Read first: what arrives for a stream that is already gone counts against the whole connection in mplex.
-      const request = await decodePayloadUpTo(byteReader(stream.source), MAX_SYNC_REQUEST_BYTES);
-      if (!('bytes' in request)) return invalid();
-      return encodeErrorResponse(RESULT.resourceUnavailable, 'this node keeps no blocks');
+      if (hasBody) await readAnyBody(stream);
+      const refusal = refusalFor(options.clientOf(remotePeer.toString()), protocol);
+      if (refusal !== null) return encodeErrorResponse(refusal, 'this node keeps no blocks');
+      // A reset at once would overtake what was answered in the negotiation.
+      if (!hasBody) await byteReader(stream.source)(1);
+      throw new UnansweredError('we keep no blocks');
     });
+  }
+}
+
+async function serveStatus(node: Libp2p, options: ServerOptions): Promise<void> {
+  const { ownStatus, onStatus } = options;
+  for (const [protocol, version] of STATUS_PROTOCOLS) {
+    await answer(node, protocol, options, async (stream, connection) => {
+      const status = decodeStatus(await readBody(stream, STATUS_BYTES[version]), version);
+      if (!status.ok) throw new UnansweredError('no Status');
+      onStatus(connection, status.value);
+      const own = ownStatus(connection.remotePeer.toString(), status.value);
+      if (own === null) throw new UnansweredError('nothing to say');
+      return encodeResponse(RESULT.success, encodeStatus(own, version));
+    });
+  }
+}
+
+async function serveMetaData(node: Libp2p, options: ServerOptions): Promise<void> {
+  for (const [protocol, version] of METADATA_PROTOCOLS) {
+    await answer(node, protocol, options, async () =>
+      encodeResponse(RESULT.success, encodeMetaData(options.ownMetaData(), version)),
+    );
   }
 }
 
@@ -97,11 +123,15 @@ async function answer(
   );
 }
 
-async function readBody(stream: Stream, size: number): Promise<Uint8Array | null> {
+/** @throws UnansweredError when it is not what the protocol asks for, whether cut off or malformed */
+async function readBody(stream: Stream, size: number): Promise<Uint8Array> {
   const payload = await decodePayload(byteReader(stream.source), size);
-  return 'bytes' in payload ? payload.bytes : null;
+  if (!('bytes' in payload)) throw new UnansweredError('not what the protocol asks for');
+  return payload.bytes;
 }
 
-function invalid(): Uint8Array {
-  return encodeErrorResponse(RESULT.invalidRequest, 'malformed request');
+/** @throws UnansweredError when it is not what the protocol asks for, or larger than any request there is */
+async function readAnyBody(stream: Stream): Promise<void> {
+  const payload = await decodePayloadUpTo(byteReader(stream.source), MAX_SYNC_REQUEST_BYTES);
+  if (!('bytes' in payload)) throw new UnansweredError('not a request');
 }

@@ -32,6 +32,9 @@ const storedPeer = z.object({
   lastObservedEpoch: z.number(),
   observations: z.number(),
   agent: z.string().nullable(),
+  // Older records do not tell.
+  isUnreachable: z.boolean().default(false),
+  wasReached: z.boolean().default(false),
 });
 
 /** The registry's records in the `peers` table of the sentry's database. */
