@@ -8,18 +8,31 @@ export interface Claims {
   claim(connection: Connection): void;
   /** Whether nobody uses it any more. */
   release(connection: Connection): boolean;
+  /** False when somebody uses it; otherwise nobody can from now on, for it is about to end. */
+  giveUp(connection: Connection): boolean;
+  /** Whether it is about to end: then it is of no use, though it is open. */
+  isGivenUp(connection: Connection): boolean;
 }
 
 export function createClaims(): Claims {
   const users = new WeakMap<Connection, number>();
+  const givenUp = new WeakSet<Connection>();
+  const usersOf = (connection: Connection) => users.get(connection) ?? 0;
+
   return {
     claim(connection) {
-      users.set(connection, (users.get(connection) ?? 0) + 1);
+      users.set(connection, usersOf(connection) + 1);
     },
     release(connection) {
-      const left = (users.get(connection) ?? 0) - 1;
+      const left = Math.max(0, usersOf(connection) - 1);
       users.set(connection, left);
-      return left <= 0;
+      return left === 0;
     },
+    giveUp(connection) {
+      if (usersOf(connection) > 0) return false;
+      givenUp.add(connection);
+      return true;
+    },
+    isGivenUp: (connection) => givenUp.has(connection),
   };
 }

@@ -1,6 +1,7 @@
 import { type Connection, type Libp2p, type PeerId, UnexpectedPeerError } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { firstValueFrom, fromEvent, type Observable, race } from 'rxjs';
 import { failed, type Outcome, success } from '../../../consensus/failure.ts';
 import { parsePeerAddress } from '../../../consensus/peer-address.ts';
 import type { PeerLink } from '../../../streams/ports/peer-link.ts';
@@ -14,8 +15,10 @@ export interface DialingOptions {
   readonly linkOf: (connection: Connection) => PeerLink;
   /** Ends a connection that belongs to nobody. */
   readonly abandon: (connection: Connection) => void;
-  /** Told of each peer that nobody waits for any more. */
-  readonly forget: (peerId: PeerId) => void;
+  /** Whether a connection is about to end. */
+  readonly isGivenUp: (connection: Connection) => boolean;
+  /** Emits when a connection has ended. */
+  readonly closedOf: (connection: Connection) => Observable<unknown>;
 }
 
 export interface Dialing {
@@ -28,7 +31,7 @@ export interface Dialing {
 /** An address that has not answered by then is left for the next; the last one has the rest of the time. */
 const PATIENCE_PER_ADDRESS_MS = 3_000;
 
-export function createDialing({ node, linkOf, abandon, forget }: DialingOptions): Dialing {
+export function createDialing({ node, linkOf, abandon, isGivenUp, closedOf }: DialingOptions): Dialing {
   const awaited = new Set<DialTarget>();
 
   async function connect(target: DialTarget, signal: AbortSignal): Promise<Outcome<PeerLink>> {
@@ -47,7 +50,6 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
       return { ok: false, failure: failureOf('dial', error) };
     } finally {
       awaited.delete(target);
-      forget(remote);
     }
   }
 
@@ -63,7 +65,7 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
       const isLast = index === dialable.length - 1;
       const patience = isLast ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_PER_ADDRESS_MS)]);
       try {
-        const connection = await node.dial(address, { signal: patience });
+        const connection = await lastingConnection(address, patience);
         signal.throwIfAborted();
         if (connection.remotePeer.toString() === peerId) return success(linkSince(connection, startMs));
         // libp2p takes whoever answers for the peer that was dialled, so that is looked at here.
@@ -81,6 +83,16 @@ export function createDialing({ node, linkOf, abandon, forget }: DialingOptions)
   function linkSince(connection: Connection, startMs: number): PeerLink {
     const link = linkOf(connection);
     return connection.timeline.open < startMs ? link.again(startMs) : link;
+  }
+
+  /** libp2p gives the connection that is there already; one that is about to end is waited for. */
+  async function lastingConnection(address: Multiaddr, signal: AbortSignal): Promise<Connection> {
+    for (;;) {
+      const connection = await node.dial(address, { signal });
+      if (!isGivenUp(connection)) return connection;
+      await firstValueFrom(race(closedOf(connection), fromEvent(signal, 'abort')));
+      signal.throwIfAborted();
+    }
   }
 
   return { connect, isAwaited: (peerId) => [...awaited].some((target) => target.peerId === peerId) };

@@ -12,10 +12,13 @@ import type { Logger } from '../../logging/logger.ts';
 import { type ServerOptions, serve } from '../reqresp/server.ts';
 import { createClaims } from './claims.ts';
 import { createDialing } from './dialing.ts';
-import { connectionEndings } from './endings.ts';
+import { end } from './end.ts';
+import { connectionEndings, type Endings } from './endings.ts';
+import { keepOnlyConnected } from './forgetful-store.ts';
+import { gossipOnlyWith, hearSubscriptions } from './gossip.ts';
 import { type KnownClients, knownClients } from './known-clients.ts';
-import { createLink, depart, type LinkContext } from './link.ts';
-import { type NodeOptions, startNode } from './node.ts';
+import { createLink, departWithin, type LinkContext } from './link.ts';
+import { createNode, type NodeOptions } from './node.ts';
 import { createSubscriptionBook, type SubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions extends NodeOptions {
@@ -37,7 +40,7 @@ export interface Host extends Dialer {
   readonly addresses: readonly string[];
   /** Errors when it no longer listens somewhere; never completes. */
   readonly failed$: Observable<never>;
-  /** Leaves everybody at once; resolves when all connections have ended. */
+  /** Leaves everybody at once, whoever uses a connection; resolves when all have ended, within about two seconds. */
   leaveAll(): Promise<void>;
   /** What is kept of peers at this moment. Nothing, when none is connected. */
   held(): Promise<HeldByHost>;
@@ -54,68 +57,47 @@ export interface HeldByHost {
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What the end waits for at most: what peers have asked is answered, and a Goodbye is read. */
-const LEAVE_ALL_PATIENCE_MS = 500;
+const LEAVE_ALL_MS = 2_000;
 
 /** Starts the libp2p side of the crawler: dials, listens, serves, and hears subscriptions. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { logger, ledger, scheduler = asyncScheduler, agentOf = () => null } = options;
+  const { logger, scheduler = asyncScheduler, agentOf = () => null } = options;
   const book = createSubscriptionBook(Date.now);
   const endings = connectionEndings();
   const claims = createClaims();
   const clients = knownClients(agentOf);
   const inbound = new Subject<PeerLink>();
   const told = new Subject<Told>();
-  const node = await startNode(options);
-  const identify = node.services.identify as Identify;
+  let isStopping = false;
+  const node = await createNode(options);
   const pubsub = node.services.pubsub as GossipSub;
+  const identify = node.services.identify as Identify;
 
   const contextOf = (connection: Connection): LinkContext => ({
-    identify,
-    book,
+    ...{ identify, book, clients, claims, ledger: options.ledger, logger, scheduler },
     closed$: endings.of(connection),
-    told$: told.pipe(
-      filter(({ peerId }) => peerId === connection.remotePeer.toString()),
-      map(({ status }) => status),
-    ),
-    ledger,
-    clients,
-    claims,
-    logger,
-    scheduler,
+    told$: toldBy(connection.remotePeer, told),
   });
   const linkOf = (connection: Connection) => createLink(connection, contextOf(connection));
   const abandon = (connection: Connection) => linkOf(connection).leave('given-up');
-  const forget = (peerId: PeerId) => forgetUnlessConnected(node, peerId, logger);
-  const dialing = createDialing({ node, linkOf, abandon, forget });
+  const dialing = createDialing({ node, linkOf, abandon, isGivenUp: claims.isGivenUp, closedOf: endings.of });
 
+  function settle(connection: Connection): void {
+    if (isStopping) end(connection);
+    else if (connection.direction === 'inbound' && inbound.observed) inbound.next(linkOf(connection));
+    else if (connection.direction === 'inbound' || !dialing.isAwaited(connection.remotePeer.toString()))
+      abandon(connection);
+  }
   hearSubscriptions(pubsub, book);
-  node.addEventListener('connection:open', ({ detail: connection }) => {
-    const peerId = connection.remotePeer.toString();
-    book.open(peerId);
-    endings.opened(connection);
-    if (connection.direction === 'inbound') inbound.next(linkOf(connection));
-    else if (!dialing.isAwaited(peerId)) abandon(connection);
-  });
-  node.addEventListener('connection:close', ({ detail: connection }) => endings.closed(connection));
-  node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
-    book.close(peerId.toString());
-    forget(peerId);
-  });
+  watchConnections(node, { book, endings, settle, forget: forgetting(node, pubsub, logger) });
   const listening = watchListening(node);
-  await serveAs(node, options, {
-    clients,
-    scheduler,
-    onGoodbye: endings.saidGoodbye,
-    onTold: (said) => told.next(said),
-  });
+  const onTold = (said: Told) => told.next(said);
+  await serveAs(node, options, { clients, scheduler, onGoodbye: endings.saidGoodbye, onTold });
+  await node.start();
 
   async function leaveAll(): Promise<void> {
     const connections = node.getConnections();
-    await Promise.all(
-      connections.map((connection) =>
-        depart(connection, connection.direction === 'outbound', contextOf(connection), LEAVE_ALL_PATIENCE_MS),
-      ),
-    );
+    await Promise.all(connections.map((each) => departWithin(LEAVE_ALL_MS, each, contextOf(each))));
   }
 
   return {
@@ -127,17 +109,49 @@ export async function startHost(options: HostOptions): Promise<Host> {
     dial: ({ peerId, addresses }) => fromAbortable((signal) => dialing.connect({ peerId, addresses }, signal)),
     held: () => heldBy(node, pubsub, book),
     stop: async () => {
+      isStopping = true;
       listening.stop();
       inbound.complete();
       await leaveAll();
+      // libp2p closes what is left stream by stream.
+      for (const connection of node.getConnections()) end(connection);
       await node.stop();
     },
   };
 }
 
+interface Watching {
+  readonly book: SubscriptionBook;
+  readonly endings: Endings;
+  /** Decides whose a connection is that has just opened. */
+  readonly settle: (connection: Connection) => void;
+  readonly forget: (peerId: PeerId) => void;
+}
+
+function watchConnections(node: Libp2p, { book, endings, settle, forget }: Watching): void {
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    book.open(connection.remotePeer.toString());
+    endings.opened(connection);
+    settle(connection);
+  });
+  node.addEventListener('connection:close', ({ detail: connection }) => endings.closed(connection));
+  node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
+    book.close(peerId.toString());
+    forget(peerId);
+  });
+}
+
 interface Told {
   readonly peerId: string;
   readonly status: Status;
+}
+
+function toldBy(remotePeer: PeerId, told: Observable<Told>): Observable<Status> {
+  const teller = remotePeer.toString();
+  return told.pipe(
+    filter(({ peerId }) => peerId === teller),
+    map(({ status }) => status),
+  );
 }
 
 interface Serving extends Pick<ServerOptions, 'onGoodbye'> {
@@ -168,27 +182,17 @@ function serveAs(
   });
 }
 
-/**
- * Hears what gossip RPCs say of topics, also the empty one that a go-libp2p node without any topic sends for its hello. gossipsub
- * itself is not told: it would remember every topic that anybody ever named, and grow with the inventions of strangers.
- */
-function hearSubscriptions(pubsub: GossipSub, book: SubscriptionBook): void {
-  const receive = pubsub.handleReceivedRpc.bind(pubsub);
-  pubsub.handleReceivedRpc = (from, rpc) => {
-    const changes = rpc.subscriptions.flatMap(({ topic, subscribe }) =>
-      topic === undefined ? [] : [{ topic, subscribe: subscribe === true }],
+/** Makes libp2p keep nothing of peers that are not connected; to be told of each that disconnects. */
+function forgetting(node: Libp2p, pubsub: GossipSub, logger: Logger): (peerId: PeerId) => void {
+  const isConnected = (peerId: PeerId) => peerId.equals(node.peerId) || node.getConnections(peerId).length > 0;
+  const forgetInStore = keepOnlyConnected(node.peerStore, isConnected);
+  const forgetInGossip = gossipOnlyWith(pubsub, isConnected);
+  return (peerId) => {
+    forgetInGossip(peerId);
+    forgetInStore(peerId).catch((error: unknown) =>
+      logger.trace({ err: error }, 'an entry of the peer store was not deleted'),
     );
-    book.heard(from.toString(), changes);
-    return receive(from, { ...rpc, subscriptions: [] });
   };
-}
-
-/** The peerstore would remember every peer that was ever dialled, connected or not. */
-function forgetUnlessConnected(node: Libp2p, peerId: PeerId, logger: Logger): void {
-  if (node.getConnections(peerId).length > 0) return;
-  node.peerStore
-    .delete(peerId)
-    .catch((error: unknown) => logger.trace({ err: error }, 'peerstore entry was not deleted'));
 }
 
 /** `lost$` errors when the node no longer listens somewhere, unless it was told to `stop`. */

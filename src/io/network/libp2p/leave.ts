@@ -3,11 +3,11 @@ import {
   asyncScheduler,
   concat,
   defer,
+  EMPTY,
+  firstValueFrom,
   from,
   ignoreElements,
-  lastValueFrom,
   type Observable,
-  of,
   race,
   type SchedulerLike,
   take,
@@ -18,6 +18,7 @@ import {
 import { encodeUint64 } from '../../../consensus/containers.ts';
 import { encodeRequest } from '../reqresp/payload.ts';
 import { GOODBYE_PROTOCOL } from '../reqresp/protocols.ts';
+import { end } from './end.ts';
 
 /**
  * The one way in which a connection is ended: what the peer has asked is answered first, then it is told goodbye if it gains by
@@ -26,12 +27,16 @@ import { GOODBYE_PROTOCOL } from '../reqresp/protocols.ts';
  * (multistream-select dialer_select.rs, `Failed`).
  */
 export interface LeaveOptions {
-  /** The Goodbye to say; `null` for none. */
-  readonly goodbye: bigint | null;
+  /** Asked when what the peer has asked is answered, and followed by the end: whether to stay after all, for somebody else. */
+  readonly staysFor?: () => boolean;
+  /** The Goodbye to say then; `null` for none. */
+  readonly goodbye: () => bigint | null;
   /** Emits when the connection has ended from the other side. */
   readonly closed$: Observable<unknown>;
   /** How long what the peer has asked may take. */
   readonly patienceMs?: number;
+  /** How long all of it may take. */
+  readonly limitMs?: number;
   readonly scheduler?: SchedulerLike;
   /** Told what did not go as it should; the connection ends all the same. */
   readonly onProblem?: (error: unknown) => void;
@@ -40,8 +45,11 @@ export interface LeaveOptions {
 /** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
 const QUIET_MS = 250;
 const LOOK_MS = 50;
-/** What a peer has asked is answered within seconds, or nobody waits for it any more. */
-const PATIENCE_MS = 10_000;
+/**
+ * What a peer has asked is answered within seconds, or nobody waits for it any more. Less than the ten seconds after which libp2p
+ * resets a stream that is still being negotiated: over yamux that is a ban at Lighthouse, as a FIN is.
+ */
+const PATIENCE_MS = 5_000;
 /** How long a Goodbye may take: one that is cut off is held against us. */
 const GOODBYE_MS = 3_000;
 /** So long for the peer to close, which it does as soon as it has read our Goodbye; over QUIC an end of ours would overtake that. */
@@ -49,24 +57,23 @@ const CLOSE_MS = 2_000;
 /** Streams that stay open as long as the connection does, and that nobody waits for. */
 const LASTING = /^\/(meshsub|floodsub)\//;
 
-/** Resolves when the connection has ended. Never rejects. */
+/** Resolves when the connection has ended, or stays. Never rejects. */
 export async function leave(connection: Connection, options: LeaveOptions): Promise<void> {
-  const { goodbye, closed$, patienceMs = PATIENCE_MS, scheduler = asyncScheduler, onProblem = () => {} } = options;
-  const farewell$ = concat(
-    quiet(connection, patienceMs, scheduler),
-    goodbye === null ? of(null) : defer(() => tell(connection, goodbye, closed$, scheduler)),
-  ).pipe(ignoreElements());
+  const { staysFor = () => false, goodbye, closed$, patienceMs = PATIENCE_MS, onProblem = () => {} } = options;
+  const { scheduler = asyncScheduler, limitMs = patienceMs + GOODBYE_MS + CLOSE_MS } = options;
+  let stays = false;
+  const farewell$ = defer(() => {
+    stays = staysFor();
+    const reason = stays ? null : goodbye();
+    return reason === null ? EMPTY : tell(connection, reason, closed$, scheduler);
+  });
+  const left$ = concat(quiet(connection, patienceMs, scheduler), farewell$).pipe(ignoreElements());
   try {
-    await lastValueFrom(race(farewell$, closed$.pipe(take(1))), { defaultValue: undefined });
+    await firstValueFrom(race(left$, closed$, timer(limitMs, scheduler)), { defaultValue: undefined });
   } catch (error) {
     onProblem(error);
   }
-  end(connection);
-}
-
-/** Ends the transport at once, without a word on any stream. */
-export function end(connection: Connection): void {
-  connection.abort(new Error('left'));
+  if (!stays) end(connection);
 }
 
 /** Completes when the peer has had nothing open for a moment, or when patience is at its end. */
@@ -96,7 +103,7 @@ function tell(
   scheduler: SchedulerLike,
 ): Observable<unknown> {
   const said$ = from(sayGoodbye(connection, goodbye)).pipe(timeout({ first: GOODBYE_MS, scheduler }), ignoreElements());
-  return concat(said$, race(closed$.pipe(take(1)), timer(CLOSE_MS, scheduler)));
+  return concat(said$, race(closed$, timer(CLOSE_MS, scheduler)).pipe(take(1)));
 }
 
 /** Clients differ in whether they answer a Goodbye, so no answer is waited for. */

@@ -24,7 +24,7 @@ import { METADATA_PROTOCOLS, STATUS_PROTOCOLS } from '../reqresp/protocols.ts';
 import type { Claims } from './claims.ts';
 import { failureOf } from './failure-of.ts';
 import type { KnownClients } from './known-clients.ts';
-import { leave } from './leave.ts';
+import { type LeaveOptions, leave } from './leave.ts';
 import { politely } from './polite.ts';
 import type { SubscriptionBook } from './subscription-book.ts';
 
@@ -89,23 +89,38 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
   return link;
 }
 
-/** Ends a connection that nobody uses, with the Goodbye that its client gains by, if it may be told one now. */
-export async function depart(
+/**
+ * Ends a connection unless somebody claims it meanwhile, with the Goodbye that its client gains by, if it may be told one now.
+ */
+async function depart(connection: Connection, isDialable: boolean, context: LinkContext): Promise<void> {
+  const { claims } = context;
+  await leave(connection, {
+    ...farewellOf(connection, isDialable, context),
+    staysFor: () => !claims.giveUp(connection),
+  });
+}
+
+/** Ends a connection within `limitMs`, whoever uses it. */
+export async function departWithin(limitMs: number, connection: Connection, context: LinkContext): Promise<void> {
+  const isDialable = connection.direction === 'outbound';
+  await leave(connection, { ...farewellOf(connection, isDialable, context), patienceMs: limitMs / 4, limitMs });
+}
+
+function farewellOf(
   connection: Connection,
   isDialable: boolean,
   { closed$, ledger, clients, logger, scheduler }: LinkContext,
-  patienceMs?: number,
-): Promise<void> {
+): LeaveOptions {
   const peerId = connection.remotePeer.toString();
-  const wanted = goodbyeOf({ client: clients.clientOf(peerId), isDialable });
-  const goodbye = wanted !== null && ledger.tryAsk(peerId, 'goodbye', scheduler.now()) ? wanted : null;
-  await leave(connection, {
-    goodbye,
+  return {
+    goodbye() {
+      const wanted = goodbyeOf({ client: clients.clientOf(peerId), isDialable });
+      return wanted !== null && ledger.tryAsk(peerId, 'goodbye', scheduler.now()) ? wanted : null;
+    },
     closed$,
     scheduler,
-    ...(patienceMs === undefined ? {} : { patienceMs }),
     onProblem: (error) => logger.trace({ peerId, err: error }, 'a connection was not left as it should be'),
-  });
+  };
 }
 
 /** Multicodec of `/p2p`. */

@@ -26,9 +26,14 @@ const INBOUND_PER_ADDRESS_PER_SECOND = 50;
 const MPLEX_STRAYS_PER_SECOND = 50;
 const MAX_IDENTIFY_BYTES = 16 * 1024;
 
-/** Starts libp2p as a crawler needs it: it does by itself nothing that a stage of a visit does. */
-export function startNode({ privateKey, listen, agent, maxConnections }: NodeOptions) {
-  return createLibp2p({
+/**
+ * libp2p as a crawler needs it: it does by itself nothing that a stage of a visit does. It is yet to be started, when all is
+ * there that peers may ask for: who asks before that is told that we do not speak it.
+ */
+export async function createNode({ privateKey, listen, agent, maxConnections }: NodeOptions) {
+  let connectionCount = () => 0;
+  const node = await createLibp2p({
+    start: false,
     privateKey,
     addresses: { listen: [...listen] },
     // QUIC goes through native code; TCP is what every node has.
@@ -37,12 +42,14 @@ export function startNode({ privateKey, listen, agent, maxConnections }: NodeOpt
     streamMuxers: [yamux(), mplex({ disconnectThreshold: MPLEX_STRAYS_PER_SECOND })],
     nodeInfo: { userAgent: agent },
     connectionManager: {
-      maxConnections,
+      // Above it libp2p ends whom it likes, and with a FIN into each of their streams.
+      maxConnections: Number.MAX_SAFE_INTEGER,
       maxParallelDials: maxConnections,
       inboundConnectionThreshold: INBOUND_PER_ADDRESS_PER_SECOND,
       maxIncomingPendingConnections: maxConnections,
       reconnectRetries: 0,
     },
+    connectionGater: { denyInboundConnection: () => connectionCount() >= maxConnections },
     connectionMonitor: { enabled: false },
     services: {
       // Identified by the handshake stage, so that its outcome is known and its time is bounded.
@@ -50,4 +57,6 @@ export function startNode({ privateKey, listen, agent, maxConnections }: NodeOpt
       pubsub: listeningGossip(),
     },
   });
+  connectionCount = () => node.getConnections().length;
+  return node;
 }

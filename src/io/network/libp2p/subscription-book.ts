@@ -25,6 +25,8 @@ export interface SubscriptionBook {
  * changes a slot. An RPC counts as one change at least. What is left out is counted.
  */
 const MAX_CHANGES = 4_096;
+/** Topics that a peer may be subscribed to at a time; those of two forks, with all columns, are some 450. */
+const MAX_TOPICS = 2_048;
 /** The longest topic there is has about 70 characters. */
 const MAX_TOPIC_LENGTH = 128;
 
@@ -69,19 +71,26 @@ export function createSubscriptionBook(now: () => number): SubscriptionBook {
   };
 }
 
-function write(page: Page, changes: readonly SubscriptionChange[], atMs: number): void {
-  const kept = changes
-    .slice(0, Math.max(0, MAX_CHANGES - page.changes))
-    .map(({ topic, subscribe }) => ({ topic: topic.slice(0, MAX_TOPIC_LENGTH), subscribe }));
-  const rpc = { atMs, changes: kept, dropped: changes.length - kept.length };
-  for (const { topic, subscribe } of kept) {
-    if (subscribe) page.topics.add(topic);
-    else page.topics.delete(topic);
-  }
+function write(page: Page, said: readonly SubscriptionChange[], atMs: number): void {
+  const changes = said.slice(0, MAX_CHANGES).map(({ topic, subscribe }) => ({ topic: cut(topic), subscribe }));
+  for (const change of changes) follow(page.topics, change);
+  const kept = changes.slice(0, Math.max(0, MAX_CHANGES - page.changes));
+  const rpc = { atMs, changes: kept, dropped: said.length - kept.length };
   if (page.changes < MAX_CHANGES) page.history.push(rpc);
   else countDropped(page, rpc.dropped);
   page.changes += Math.max(1, kept.length);
   page.live.next(rpc);
+}
+
+/** Also what is not kept word by word counts for what the peer is subscribed to. */
+function follow(topics: Set<string>, { topic, subscribe }: SubscriptionChange): void {
+  if (!subscribe) topics.delete(topic);
+  else if (topics.size < MAX_TOPICS) topics.add(topic);
+}
+
+/** The start of a text that is too long, as a text of its own: a slice would hold all of it. */
+function cut(topic: string): string {
+  return topic.length <= MAX_TOPIC_LENGTH ? topic : Buffer.from(topic.slice(0, MAX_TOPIC_LENGTH)).toString();
 }
 
 /** What comes when nothing more is kept must not be kept either. */

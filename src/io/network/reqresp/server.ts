@@ -15,7 +15,7 @@ import {
 import { refusalFor } from '../../../consensus/manners/refusal.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { byteReader } from './byte-reader.ts';
-import { decodePayload, encodeErrorResponse, encodeResponse, RESULT } from './payload.ts';
+import { decodePayload, decodePayloadUpTo, encodeErrorResponse, encodeResponse, RESULT } from './payload.ts';
 import { GOODBYE_PROTOCOL, METADATA_PROTOCOLS, PING_PROTOCOL, STATUS_PROTOCOLS, SYNC_PROTOCOLS } from './protocols.ts';
 
 export interface ServerOptions {
@@ -35,6 +35,8 @@ export interface ServerOptions {
 const MAX_STREAMS = 3;
 /** Above the largest request there is: data columns of 128 blocks by root, 132 KiB. */
 const MAX_SYNC_REQUEST_BYTES = 256 * 1024;
+/** Requests of no bytes at all, which not everybody ends. */
+const WITHOUT_BODY = /\/light_client_(finality|optimistic)_update\//;
 
 /** `null` for a request that has no answer, and one that is to end without. */
 type Answer = (stream: Stream, connection: Connection) => Promise<Uint8Array | null>;
@@ -62,11 +64,14 @@ export async function serve(node: Libp2p, options: ServerOptions): Promise<void>
   });
   for (const protocol of SYNC_PROTOCOLS) {
     await answer(node, protocol, options, async (stream, { remotePeer }) => {
+      const hasBody = !WITHOUT_BODY.test(protocol);
       // Read first: what arrives for a stream that is already gone counts against the whole connection in mplex.
-      await readToEnd(stream, MAX_SYNC_REQUEST_BYTES);
+      if (hasBody) await readAnyBody(stream);
       const refusal = refusalFor(options.clientOf(remotePeer.toString()), protocol);
-      if (refusal === null) throw new UnansweredError('we keep no blocks');
-      return encodeErrorResponse(refusal, 'this node keeps no blocks');
+      if (refusal !== null) return encodeErrorResponse(refusal, 'this node keeps no blocks');
+      // A reset at once would overtake what was answered in the negotiation.
+      if (!hasBody) await byteReader(stream.source)(1);
+      throw new UnansweredError('we keep no blocks');
     });
   }
 }
@@ -125,11 +130,8 @@ async function readBody(stream: Stream, size: number): Promise<Uint8Array> {
   return payload.bytes;
 }
 
-/** @throws UnansweredError when it is larger than any request there is */
-async function readToEnd(stream: Stream, maxBytes: number): Promise<void> {
-  let read = 0;
-  for await (const chunk of stream.source) {
-    read += chunk.byteLength;
-    if (read > maxBytes) throw new UnansweredError('larger than any request');
-  }
+/** @throws UnansweredError when it is not what the protocol asks for, or larger than any request there is */
+async function readAnyBody(stream: Stream): Promise<void> {
+  const payload = await decodePayloadUpTo(byteReader(stream.source), MAX_SYNC_REQUEST_BYTES);
+  if (!('bytes' in payload)) throw new UnansweredError('not a request');
 }

@@ -1,13 +1,12 @@
-import { generateKeyPair } from '@libp2p/crypto/keys';
 import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { setBits } from '../../../../src/consensus/bits.ts';
 import { parseTopic } from '../../../../src/consensus/subnets.ts';
 import { type Devnet, startDevnet } from '../../../../src/devnet/devnet.ts';
-import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { type Host, startHost } from '../../../../src/io/network/libp2p/host.ts';
-import { initialStatus, OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
+import type { Host } from '../../../../src/io/network/libp2p/host.ts';
+import { initialStatus } from '../../../../src/io/network/own/own-record.ts';
 import { devnetNetwork, readDevnetFile } from '../../../../src/io/networks/network-file.ts';
+import { aHost, NOTHING_HELD } from '../../../support/network/test-host.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
@@ -20,15 +19,7 @@ beforeAll(async () => {
   devnet = await startDevnet({ nodes: 6, seed: 11, slotMs: 250, dir: dir.path });
   const network = devnetNetwork(await readDevnetFile(devnet.networkPath));
   digest = devnet.network.fork_digest;
-  host = await startHost({
-    privateKey: await generateKeyPair('secp256k1'),
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    agent: 'valtrack/test',
-    maxConnections: 50,
-    ownStatus: () => initialStatus(network, 20),
-    ownMetaData: () => OWN_METADATA,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  host = await aHost({ ownStatus: () => initialStatus(network, 20) });
 });
 afterAll(async () => {
   await host.stop();
@@ -58,10 +49,10 @@ describe('a visit to a node of the devnet', () => {
       const subscribed = hello.changes.flatMap(({ topic }) => parseTopic(topic) ?? []);
       const subnets = subscribed.flatMap((topic) => (topic.kind === 'attestation' ? [topic.subnet] : []));
       expect(subnets).toEqual(expect.arrayContaining([...node.long_lived_subnets]));
-      link.hangUp(1n);
+      link.leave('visited');
     }
     await vi.waitFor(async () => {
-      expect(await host.held()).toEqual({ connections: 0, gossipPeers: 0, subscriptionPages: 0, storedPeers: 0 });
+      expect(await host.held()).toEqual(NOTHING_HELD);
     });
   });
 });

@@ -159,9 +159,10 @@ describe('a goodbye', () => {
   it.each([
     [1n, 'eof'],
     [2n, 'irrelevant_network'],
-    [3n, 'eof'],
+    [3n, 'fault'],
     [128n, 'irrelevant_network'],
     [129n, 'too_many_peers'],
+    [130n, 'rate_limited'],
     [250n, 'banned'],
     [251n, 'banned'],
     [252n, 'banned'],

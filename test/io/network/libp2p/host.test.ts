@@ -1,43 +1,23 @@
 import { createServer } from 'node:net';
-import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Connection } from '@libp2p/interface';
 import { filter, firstValueFrom, merge, timer, toArray } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Status } from '../../../../src/consensus/containers.ts';
 import type { Outcome } from '../../../../src/consensus/failure.ts';
-import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { type Host, startHost } from '../../../../src/io/network/libp2p/host.ts';
-import { OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
+import type { Host } from '../../../../src/io/network/libp2p/host.ts';
 import { encodeRequest } from '../../../../src/io/network/reqresp/payload.ts';
 import type { PeerLink, SubscriptionRpc } from '../../../../src/streams/ports/peer-link.ts';
 import { type BarePeer, type BarePeerOptions, barePeer, collect } from '../../../support/network/bare-peer.ts';
+import { aHost, NOTHING_HELD as NOTHING, EMPTY_STATUS as STATUS } from '../../../support/network/test-host.ts';
 import { tcpServerOn } from '../../../support/open-handles.ts';
 
 const TOPICS = [0, 1, 2].map((subnet) => `/eth2/8c9f62fe/beacon_attestation_${subnet}/ssz_snappy`);
 const GOODBYE = '/eth2/beacon_chain/req/goodbye/1/ssz_snappy';
-const STATUS: Status = {
-  forkDigest: '8c9f62fe',
-  finalizedRoot: '00'.repeat(32),
-  finalizedEpoch: 0,
-  headRoot: '00'.repeat(32),
-  headSlot: 0,
-  earliestAvailableSlot: 0,
-};
-const NOTHING = { connections: 0, gossipPeers: 0, subscriptionPages: 0, storedPeers: 0 };
 
 let host: Host;
 const peers: BarePeer[] = [];
 
 beforeAll(async () => {
-  host = await startHost({
-    privateKey: await generateKeyPair('secp256k1'),
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    agent: 'valtrack/test',
-    maxConnections: 200,
-    ownStatus: () => STATUS,
-    ownMetaData: () => OWN_METADATA,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  host = await aHost();
 });
 afterEach(async () => {
   await Promise.all(peers.splice(0).map((peer) => peer.stop()));
@@ -101,7 +81,7 @@ describe('dialling', () => {
     expect(link.openedMs).toBeGreaterThanOrEqual(beforeMs);
     expect(link.openedMs).toBeLessThanOrEqual(Date.now());
     expect((await connectionOf(peer)).remotePeer.toString()).toBe(host.peerId);
-    link.hangUp(1n);
+    link.leave('visited');
     await vi.waitFor(() => expect(peer.libp2p.getConnections()).toHaveLength(0));
   });
 
@@ -113,7 +93,7 @@ describe('dialling', () => {
         ok: false,
         failure: { stage: 'status', cause: 'protocol_unsupported' },
       });
-      link.hangUp(1n);
+      link.leave('visited');
     }
   });
 
@@ -137,7 +117,7 @@ describe('dialling', () => {
     for (const inOrder of [addresses, addresses.toReversed()]) {
       const link = linkIn(await firstValueFrom(host.dial(at(peer.peerId, inOrder))));
       expect(link).toMatchObject({ peerId: peer.peerId, address: peer.address });
-      link.hangUp(1n);
+      link.leave('visited');
       await vi.waitFor(async () => expect((await host.held()).connections).toBe(0));
     }
   });
@@ -147,7 +127,7 @@ describe('dialling', () => {
     const addresses = [`/ip4/127.0.0.1/tcp/${await closedPort()}`, peer.address];
     const link = linkIn(await firstValueFrom(host.dial(at(peer.peerId, addresses))));
     expect(link.address).toBe(peer.address);
-    link.hangUp(1n);
+    link.leave('visited');
   });
 
   it('something that is no libp2p peer is a failure of the security handshake', async () => {
@@ -189,7 +169,7 @@ describe('dialling', () => {
       const dialling = host.dial(target(peer)).subscribe((outcome) => emitted.push(outcome));
       await firstValueFrom(giveUp);
       dialling.unsubscribe();
-      for (const outcome of emitted.splice(0)) linkIn(outcome as Outcome<PeerLink>).hangUp(1n);
+      for (const outcome of emitted.splice(0)) linkIn(outcome as Outcome<PeerLink>).leave('visited');
       await vi.waitFor(async () => expect((await host.held()).connections).toBe(0), { timeout: 5_000 });
     }
     await vi.waitFor(() => expect(peer.libp2p.getConnections()).toHaveLength(0));
@@ -215,8 +195,14 @@ describe('an inbound connection', () => {
     expect((await firstValueFrom(link.subscriptions$)).changes).toEqual([{ topic: TOPICS[1], subscribe: true }]);
 
     // Dialling a peer that is connected gives the connection that there is.
-    expect(await dialled(peer)).toMatchObject({ direction: 'inbound', address: link.address });
-    link.hangUp(1n);
+    const shared = await dialled(peer);
+    expect(shared).toMatchObject({ direction: 'inbound', address: link.address });
+    // It is not cut off while somebody uses it.
+    link.leave('declined');
+    await firstValueFrom(timer(1_000));
+    expect(await firstValueFrom(shared.identify())).toMatchObject({ ok: true });
+    expect(connection.status).toBe('open');
+    shared.leave('visited');
     await vi.waitFor(() => expect(connection.status).toBe('closed'));
   });
 });
@@ -228,7 +214,7 @@ describe('subscriptions', () => {
     await vi.waitFor(async () => expect((await host.held()).gossipPeers).toBe(1));
     const hello = await firstValueFrom(link.subscriptions$);
     expect(hello.changes).toEqual([TOPICS[0], TOPICS[2]].map((topic) => ({ topic, subscribe: true })));
-    link.hangUp(1n);
+    link.leave('visited');
   });
 
   it('outlive the connection for the link that was there', async () => {
@@ -283,23 +269,6 @@ describe('the end of a connection', () => {
     expect(await firstValueFrom(second.closed$)).toMatchObject({ cause: 'eof' });
   });
 
-  it('by hanging up twice is a single Goodbye', async () => {
-    const peer = await aPeer();
-    const reasons: string[] = [];
-    await peer.serve(GOODBYE, async (stream) => {
-      reasons.push((await collect(stream.source)).toString('hex'));
-      await stream.sink([]);
-    });
-    const link = await dialled(peer);
-    const connection = await connectionOf(peer);
-    link.hangUp(129n);
-    link.hangUp(1n);
-    await vi.waitFor(() => expect(connection.status).toBe('closed'));
-    expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toMatch(/^08ff060000734e615070590[01]/);
-    expect(reasons[0]?.slice(-16)).toBe('8100000000000000');
-  });
-
   it('interrupts a request', async () => {
     const peer = await aPeer();
     const asked = Promise.withResolvers<void>();
@@ -322,13 +291,13 @@ describe('the end of a connection', () => {
   });
 });
 
-describe('after hundreds of connections', () => {
+describe('after many connections', () => {
   it('nothing is kept of any of the peers', async () => {
     const topics = [TOPICS[0] ?? ''];
     const many = await Promise.all(Array.from({ length: 30 }, () => aPeer({ topics })));
     const heard: SubscriptionRpc[] = [];
-    const inbound = host.inbound$.subscribe((link) => link.hangUp(1n));
-    for (let round = 0; round < 10; round++) {
+    const inbound = host.inbound$.subscribe((link) => link.leave('visited'));
+    for (let round = 0; round < 5; round++) {
       await Promise.all(
         many.map(async (peer, index) => {
           const way = (index + round) % 5;
@@ -338,27 +307,19 @@ describe('after hundreds of connections', () => {
           if (way === 2) heard.push(await firstValueFrom(link.subscriptions$));
           if (way === 3) return (await connectionOf(peer)).abort(new Error('cut'));
           if (way === 4) await sayGoodbye(await connectionOf(peer), 129n);
-          link.hangUp(1n);
+          link.leave('visited');
         }),
       );
       await vi.waitFor(async () => expect((await host.held()).connections).toBe(0), { timeout: 10_000 });
     }
     inbound.unsubscribe();
-    expect(heard.length).toBe(60);
+    expect(heard.length).toBe(30);
     await vi.waitFor(async () => expect(await host.held()).toEqual(NOTHING), { timeout: 10_000 });
   });
 });
 
 it('tells when it no longer listens, but not of its own end', async () => {
-  const started = await startHost({
-    privateKey: await generateKeyPair('secp256k1'),
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    agent: 'valtrack/test',
-    maxConnections: 2,
-    ownStatus: () => STATUS,
-    ownMetaData: () => OWN_METADATA,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  const started = await aHost();
   const failures: unknown[] = [];
   started.failed$.subscribe({ error: (error: unknown) => failures.push(error) });
   host.failed$.subscribe({ error: (error: unknown) => failures.push(error) });

@@ -1,12 +1,12 @@
-import type { Identify } from '@libp2p/identify';
-import { firstValueFrom, NEVER } from 'rxjs';
+import { firstValueFrom } from 'rxjs';
 import { Compressor, Decompressor } from 'snappy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Status } from '../../../../src/consensus/containers.ts';
-import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { createLink } from '../../../../src/io/network/libp2p/link.ts';
 import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
 import { type BarePeer, barePeer, collect } from '../../../support/network/bare-peer.ts';
+import { linkContext } from '../../../support/network/link-context.ts';
+import { freshLedger } from '../../../support/network/test-host.ts';
 
 const protocol = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -37,12 +37,9 @@ let link: PeerLink;
 beforeAll(async () => {
   asker = await barePeer();
   answerer = await barePeer();
-  link = createLink(await asker.dial([answerer.address]), {
-    identify: {} as unknown as Identify,
-    subscriptions$: NEVER,
-    closed$: NEVER,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  // Each test asks as if nobody had been asked before.
+  const ledger = { ...freshLedger(), tryAsk: () => true, askableAtMs: (_: string, __: string, nowMs: number) => nowMs };
+  link = createLink(await asker.dial([answerer.address]), linkContext({ ledger }));
 });
 afterAll(async () => {
   await asker.stop();

@@ -11,26 +11,16 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { filter, firstValueFrom } from 'rxjs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../../../../src/io/logging/logger.ts';
-import { type Host, startHost } from '../../../../src/io/network/libp2p/host.ts';
-import { initialStatus, OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
+import type { Host } from '../../../../src/io/network/libp2p/host.ts';
 import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
-import { NETWORK } from '../../../support/streams/network.ts';
+import { aHost, QUIC, TCP } from '../../../support/network/test-host.ts';
 
 let host: Host;
 const peers: Libp2p[] = [];
 const sockets: Socket[] = [];
 
 beforeAll(async () => {
-  host = await startHost({
-    privateKey: await generateKeyPair('secp256k1'),
-    listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/udp/0/quic-v1'],
-    agent: 'valtrack/test (mailto:ops@example.org)',
-    maxConnections: 50,
-    ownStatus: () => initialStatus(NETWORK, 0),
-    ownMetaData: () => OWN_METADATA,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  host = await aHost({ listen: [TCP, QUIC], agent: 'valtrack/test (mailto:ops@example.org)' });
 });
 afterEach(async () => {
   await Promise.all(peers.splice(0).map((peer) => peer.stop()));
@@ -85,7 +75,7 @@ describe('QUIC', () => {
     expect(link).toMatchObject({ transport: 'quic', direction: 'outbound', address });
     expect((await firstValueFrom(link.subscriptions$)).changes).toEqual([{ topic, subscribe: true }]);
     expect(await firstValueFrom(link.identify())).toMatchObject({ ok: true });
-    link.hangUp(1n);
+    link.leave('visited');
     await vi.waitFor(() => expect(peer.getConnections()).toHaveLength(0));
   });
 
@@ -97,7 +87,7 @@ describe('QUIC', () => {
     expect(link).toMatchObject({ transport: 'tcp', address: tcpAddress });
     // The dial stage gives up after ten seconds.
     expect(Date.now() - startedMs).toBeLessThan(8_000);
-    link.hangUp(1n);
+    link.leave('visited');
   });
 
   it('to another peer than the one meant is a mismatch', async () => {
@@ -114,29 +104,12 @@ describe('QUIC', () => {
     await peer.dial(multiaddr(`${addressOf(host, 'quic')}/p2p/${host.peerId}`));
     const link = await arriving;
     expect(link).toMatchObject({ transport: 'quic', direction: 'inbound' });
-    link.hangUp(1n);
+    link.leave('visited');
     await vi.waitFor(async () => expect((await host.held()).connections).toBe(0));
   });
 });
 
 describe('a connected peer', () => {
-  it('names topics that are not remembered', async () => {
-    const gossip: { readonly topics: ReadonlyMap<string, unknown> }[] = [];
-    const original = Map.prototype.clear;
-    const inventions = Array.from({ length: 300 }, (_, index) => `/eth2/8c9f62fe/invention_${index}/ssz_snappy`);
-    const cleared = vi.spyOn(Map.prototype, 'clear').mockImplementation(function (this: Map<string, unknown>) {
-      if (inventions.some((topic) => this.has(topic))) gossip.push({ topics: this });
-      original.call(this);
-    });
-    const peer = await aPeer(inventions);
-    const link = await dialled(peer, [addressOf(listening(peer), 'tcp')]);
-    expect((await firstValueFrom(link.subscriptions$)).changes).toHaveLength(300);
-    await vi.waitFor(() => expect(gossip.length).toBeGreaterThan(0));
-    cleared.mockRestore();
-    for (const { topics } of gossip) expect(topics.size).toBe(0);
-    link.hangUp(1n);
-  });
-
   it('is told who we are and whom to ask', async () => {
     const peer = await aPeer();
     const link = await dialled(peer, [addressOf(listening(peer), 'tcp')]);
@@ -148,6 +121,6 @@ describe('a connected peer', () => {
         'valtrack/test (mailto:ops@example.org)',
       );
     });
-    link.hangUp(1n);
+    link.leave('visited');
   });
 });

@@ -46,7 +46,8 @@ describe('the entries that change with the forks', () => {
     expect(hexOf(mainnet, epoch)).toEqual({ eth2, nfd });
   });
 
-  it('name the version of the next regular fork beyond a blob-parameter-only one', () => {
+  // Prysm p2p/fork.go compareForkENR dials nobody whose record has another next version than its own.
+  it('name the version of the next entry of the schedule, as Prysm does, which a blob-parameter-only fork leaves as it is', () => {
     const forks = [
       { name: 'fulu', epoch: 0, version: '06000000' },
       { name: 'gloas', epoch: 200, version: '07000000' },
@@ -57,7 +58,7 @@ describe('the entries that change with the forks', () => {
     });
     const network = { ...mainnet, forkSteps: steps };
     expect(hexOf(network, 50)).toEqual({
-      eth2: `${steps[0]?.digest}07000000${u64(100n)}`,
+      eth2: `${steps[0]?.digest}06000000${u64(100n)}`,
       nfd: steps[1]?.digest,
     });
     expect(hexOf(network, 150)['eth2']).toBe(`${steps[1]?.digest}07000000${u64(200n)}`);

@@ -76,15 +76,19 @@ describe.each<Muxer>(['yamux', 'mplex'])('a request over %s', (muxer) => {
   });
 
   it.each([
-    [1, 'bad_response'],
-    [2, 'bad_response'],
-    [3, 'resource_limited'],
-    [139, 'resource_limited'],
-  ])('answered with error %i is %s', async (result, cause) => {
-    const outcome = await asked((stream) => stream.sink([encodeErrorResponse(result, 'not today')]));
+    [1, 'not today', 'bad_response'],
+    [2, 'not today', 'bad_response'],
+    [3, 'not today', 'resource_limited'],
+    [139, 'not today', 'rate_limited'],
+    // Prysm beacon-chain/p2p/types/rpc_errors.go ErrRateLimited, sent with code 1.
+    [1, 'rate limited', 'rate_limited'],
+    // Lodestar reqresp/response/errors.ts RATE_LIMITED.
+    [139, 'REQUEST_ERROR_RATE_LIMITED', 'rate_limited'],
+  ])('answered with error %i, %s, is %s', async (result, message, cause) => {
+    const outcome = await asked((stream) => stream.sink([encodeErrorResponse(result, message)]));
     expect(outcome).toEqual({
       ok: false,
-      failure: { stage: 'metadata', cause, detail: `result ${result} not today` },
+      failure: { stage: 'metadata', cause, detail: `result ${result} ${message}` },
     });
   });
 
@@ -229,7 +233,7 @@ describe('a request that the peer answers without taking all of it', () => {
     const connection = { newStream: async () => stream } as unknown as Connection;
     expect(await request(connection, ask, AbortSignal.timeout(LONG_MS))).toMatchObject({
       ok: false,
-      failure: { cause: 'resource_limited', detail: 'result 139 slow down' },
+      failure: { cause: 'rate_limited', detail: 'result 139 slow down' },
     });
   });
 });

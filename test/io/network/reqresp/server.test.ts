@@ -43,6 +43,7 @@ describe.each<Muxer>(['yamux', 'mplex'])('the server over %s', (muxer) => {
       ownMetaData: () => OWN_METADATA,
       onStatus: (_, status) => statuses.push(status),
       onGoodbye: (_, reason) => goodbyes.push(reason),
+      clientOf: () => 'Lodestar',
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
       logger: createLogger({ level: 'silent', format: 'json' }),
     });
@@ -116,29 +117,17 @@ describe.each<Muxer>(['yamux', 'mplex'])('the server over %s', (muxer) => {
     ['garbage', 'deadbeef'.repeat(8)],
     ['half a body', `08 ${IDENTIFIER} 010c0000`],
     ['a wrong checksum', `08 ${IDENTIFIER} 010c000029039808 ${'00'.repeat(8)}`],
-  ])('tells that a request of %s is invalid', async (_, written) => {
-    for (const method of ['ping/1', 'status/2']) {
-      const answer = await ask(method, written === '' ? [] : [hex(written)]);
-      expect(answer[0]).toBe(1);
-      expect(answer.toString('latin1')).toContain('malformed request');
+  ])('resets a request of %s, and blames nobody with a code', async (_, written) => {
+    const before = [statuses.length, goodbyes.length];
+    for (const method of ['ping/1', 'status/2', 'status/1', 'goodbye/1']) {
+      await expect(ask(method, written === '' ? [] : [hex(written)])).rejects.toThrow(/reset/);
     }
-    const before = goodbyes.length;
-    await ask('goodbye/1', written === '' ? [] : [hex(written)]);
-    expect(goodbyes).toHaveLength(before);
+    expect([statuses.length, goodbyes.length]).toEqual(before);
+    expect((await ask('ping/1', [PING_0]))[0]).toBe(0);
   });
 
-  it.each([
-    'beacon_blocks_by_range/2',
-    'beacon_blocks_by_root/2',
-    'beacon_blocks_by_head/1',
-    'blob_sidecars_by_range/1',
-    'blob_sidecars_by_root/1',
-    'data_column_sidecars_by_range/1',
-    'data_column_sidecars_by_root/1',
-  ])('declines %s politely', async (method) => {
-    const answer = await ask(method, [hex(`08 ${IDENTIFIER} 010c000029039807`), Buffer.alloc(8)]);
-    expect(answer[0]).toBe(3);
-    expect(answer.toString('latin1')).toContain('this node keeps no blocks');
+  it('answers MetaData although something came with the question', async () => {
+    expect((await ask('metadata/3', [hex('deadbeef')])).subarray(0, 2)).toEqual(hex('0019'));
   });
 
   it('declines a large request without losing the connection that brings it', async () => {
