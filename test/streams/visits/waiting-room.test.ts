@@ -155,7 +155,7 @@ describe('the waiting room', () => {
   });
 });
 
-type Deed = (room: WaitingRoom, link: ClosableLink, nowMs: number) => void;
+type Deed = (room: WaitingRoom, link: ClosableLink, nowMs: number) => unknown;
 const DEEDS: Readonly<Record<string, Deed>> = {
   keep: (room, link, nowMs) => room.keep(link, nowMs + 100),
   hold: (room, link, nowMs) => room.hold(link, nowMs + 100),
@@ -169,6 +169,7 @@ it('never has more than there is room for, in all and of one place, and nobody w
   const links = fc.record({ peer: fc.nat(9), ip: fc.constantFrom(...IPS) });
   const deeds = fc.array(fc.record({ deed: fc.constantFrom(...Object.keys(DEEDS)), link: fc.nat(19) }), {
     maxLength: 200,
+    size: 'max',
   });
   fc.assert(
     fc.property(fc.array(links, { minLength: 20, maxLength: 20 }), deeds, (callers, sequence) => {
@@ -180,9 +181,10 @@ it('never has more than there is room for, in all and of one place, and nobody w
         const one = all[link];
         if (one === undefined) continue;
         const wasHere = room.waiting().includes(one) || lent.has(one);
-        DEEDS[deed]?.(room, one, nowMs * 10);
+        const isDone = DEEDS[deed]?.(room, one, nowMs * 10);
         if (deed === 'lend' && wasHere) lent.add(one);
-        else if (deed !== 'sweep') lent.delete(one);
+        // Who cannot be kept, for a newer one of the peer, is where it was.
+        else if (deed !== 'sweep' && isDone !== false) lent.delete(one);
         const here = [...(room.waiting() as ClosableLink[]), ...lent];
         expect(new Set(here).size).toBe(room.size);
         expect(room.size).toBeLessThanOrEqual(limits.capacity);
@@ -197,6 +199,6 @@ it('never has more than there is room for, in all and of one place, and nobody w
         for (const { hasClosed } of here) expect(hasClosed()).toBe(false);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
