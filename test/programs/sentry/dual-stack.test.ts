@@ -4,6 +4,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { multiaddr } from '@multiformats/multiaddr';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createMannersLedger } from '../../../src/consensus/manners/ledger.ts';
 import { NOBODY } from '../../../src/consensus/opt-out.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { startHost } from '../../../src/io/network/libp2p/host.ts';
@@ -62,6 +63,7 @@ it('listens on both families over TCP and QUIC, and a peer reaches it over IPv6'
     maxConnections: 4,
     ownStatus: () => initialStatus(network, 0),
     ownMetaData: () => OWN_METADATA,
+    ledger: createMannersLedger({ startedMs: 0 }),
     logger,
   });
   try {
