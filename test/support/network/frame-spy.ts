@@ -16,29 +16,27 @@ export interface Frame {
 export interface FrameSpy {
   /** The muxer of the next connection on, under the spy. */
   readonly muxer: ReturnType<typeof yamux>;
-  readonly frames: readonly Frame[];
-  /** Muxers of the connections, oldest first: they open streams that nobody negotiates. */
-  readonly muxers: readonly StreamMuxer[];
+  /** What has come on one connection. */
+  framesOf(muxer: StreamMuxer): readonly Frame[];
 }
 
 export function frameSpy(kind: Muxer): FrameSpy {
-  const frames: Frame[] = [];
-  const muxers: StreamMuxer[] = [];
+  const connections = new Map<StreamMuxer, Frame[]>();
   const create = kind === 'yamux' ? yamux() : mplex({ disconnectThreshold: 50 });
 
   return {
-    frames,
-    muxers,
+    framesOf: (muxer) => connections.get(muxer) ?? [],
     muxer: (components) => {
       const factory = create(components as Parameters<typeof create>[0]) as StreamMuxerFactory;
       return {
         protocol: factory.protocol,
         createStreamMuxer(init) {
           const muxer = factory.createStreamMuxer(init);
+          const frames: Frame[] = [];
           const read = kind === 'yamux' ? yamuxFrames : mplexFrames;
           const sink = muxer.sink;
           muxer.sink = (source) => sink(watched(source as AsyncIterable<Bytes>, read, frames) as typeof source);
-          muxers.push(muxer);
+          connections.set(muxer, frames);
           return muxer;
         },
       } as ReturnType<ReturnType<typeof yamux>>;

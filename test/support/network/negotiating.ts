@@ -1,6 +1,6 @@
 import type { Connection, Stream, StreamMuxer } from '@libp2p/interface';
 import { type BarePeer, type BarePeerOptions, barePeer, type Carrier } from './bare-peer.ts';
-import { type FrameSpy, frameSpy } from './frame-spy.ts';
+import { type Frame, frameSpy } from './frame-spy.ts';
 import { quicSpy } from './quic-spy.ts';
 
 /** How a stream that is being negotiated ends: the first two are told to the peer of that stream. */
@@ -26,7 +26,7 @@ export async function negotiator(carrier: Carrier, options: BarePeerOptions = {}
       const { muxer } = connection as unknown as { readonly muxer: StreamMuxer };
       const stream = await muxer.newStream();
       await halfWay(stream);
-      return { ended: endOf(stream, connection, spy) };
+      return { ended: endOf(stream, connection, () => spy.framesOf(muxer)) };
     },
   };
 }
@@ -41,10 +41,10 @@ async function halfWay(stream: Stream): Promise<void> {
   await stream.source[Symbol.asyncIterator]().next();
 }
 
-async function endOf(stream: Stream, connection: Connection, { frames }: FrameSpy): Promise<StreamEnd> {
+async function endOf(stream: Stream, connection: Connection, frames: () => readonly Frame[]): Promise<StreamEnd> {
   const streamId = Number(stream.id.replace(/\D/g, ''));
   while (connection.status !== 'closed') await new Promise((resolve) => setTimeout(resolve, 5));
-  const kinds = frames
+  const kinds = frames()
     .filter((frame) => frame.streamId === streamId || frame.kind === 'go-away')
     .map(({ kind }) => kind);
   if (kinds.includes('end')) return 'FIN';

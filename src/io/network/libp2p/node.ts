@@ -24,6 +24,11 @@ const INBOUND_PER_ADDRESS_PER_SECOND = 50;
  * speaks mplex (network/libp2p/index.ts).
  */
 const MPLEX_STRAYS_PER_SECOND = 50;
+/**
+ * How long a peer may take to say what it opens a stream for. libp2p then resets the stream, which says "not supported" to Lighthouse:
+ * so long that each peer has given it up before, after ten seconds or fewer.
+ */
+const NEGOTIATION_MS = 60_000;
 const MAX_IDENTIFY_BYTES = 16 * 1024;
 
 /**
@@ -48,6 +53,7 @@ export async function createNode({ privateKey, listen, agent, maxConnections }: 
       inboundConnectionThreshold: INBOUND_PER_ADDRESS_PER_SECOND,
       maxIncomingPendingConnections: maxConnections,
       reconnectRetries: 0,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_MS,
     },
     connectionGater: { denyInboundConnection: () => connectionCount() >= maxConnections },
     connectionMonitor: { enabled: false },
