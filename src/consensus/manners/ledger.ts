@@ -26,6 +26,8 @@ export interface MannersLedgerOptions {
    * once at this moment: that is what a visit that was cut off has asked.
    */
   readonly startedMs: number;
+  /** Time runs so much faster on a devnet of short slots, for its nodes' quotas too; 1 on all networks whose clients are real. */
+  readonly pace?: number;
   /** No more peers are remembered than this; those asked longest ago go first. */
   readonly maxPeers?: number;
   /** What an earlier run has asked, where that is known. */
@@ -48,6 +50,7 @@ const MEMORY_MS = Math.max(...LIMITS.map(({ windowMs }) => windowMs)) + JITTER_M
 
 export function createMannersLedger({
   startedMs,
+  pace = 1,
   maxPeers = DEFAULT_MAX_PEERS,
   remembered = [],
 }: MannersLedgerOptions): MannersLedger {
@@ -62,7 +65,7 @@ export function createMannersLedger({
     return LIMITS.filter(({ of }) => of.includes(asked)).reduce((atMs, limit) => {
       const asks = limit.of.flatMap((kind) => times[kind]).sort((a, b) => b - a);
       const blocking = asks[limit.count - 1];
-      return blocking === undefined ? atMs : Math.max(atMs, blocking + limit.windowMs + JITTER_MS);
+      return blocking === undefined ? atMs : Math.max(atMs, blocking + (limit.windowMs + JITTER_MS) / pace);
     }, nowMs);
   }
 

@@ -1,6 +1,6 @@
 import type { Identify } from '@libp2p/identify';
 import type { Connection } from '@libp2p/interface';
-import type { Observable, SchedulerLike } from 'rxjs';
+import { firstValueFrom, type Observable, race, type SchedulerLike, timer } from 'rxjs';
 import {
   decodeMetaData,
   decodeStatus,
@@ -22,6 +22,7 @@ import type { Logger } from '../../logging/logger.ts';
 import { type Answer, request } from '../reqresp/client.ts';
 import { METADATA_PROTOCOLS, STATUS_PROTOCOLS } from '../reqresp/protocols.ts';
 import type { Claims } from './claims.ts';
+import { end } from './end.ts';
 import { failureOf } from './failure-of.ts';
 import type { KnownClients } from './known-clients.ts';
 import { type LeaveOptions, leave } from './leave.ts';
@@ -100,10 +101,24 @@ async function depart(connection: Connection, isDialable: boolean, context: Link
   });
 }
 
-/** Ends a connection within `limitMs`, whoever uses it. */
+/** Ends a connection whoever uses it: within `limitMs`, or twice that if it is being left already. */
 export async function departWithin(limitMs: number, connection: Connection, context: LinkContext): Promise<void> {
+  const { claims, closed$, scheduler } = context;
   const isDialable = connection.direction === 'outbound';
-  await leave(connection, { ...farewellOf(connection, isDialable, context), patienceMs: limitMs / 4, limitMs });
+  let isLeftAlready = false;
+  await leave(connection, {
+    ...farewellOf(connection, isDialable, context),
+    patienceMs: limitMs / 4,
+    limitMs,
+    staysFor() {
+      isLeftAlready = claims.isGivenUp(connection);
+      return isLeftAlready;
+    },
+  });
+  if (!isLeftAlready) return;
+  // Its Goodbye is on its way, which an end of ours would cut off.
+  await firstValueFrom(race(closed$, timer(limitMs, scheduler)));
+  end(connection);
 }
 
 function farewellOf(

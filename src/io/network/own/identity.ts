@@ -1,4 +1,5 @@
-import { chmod, open, readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, link, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateKeyPair, privateKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
@@ -39,12 +40,21 @@ function readKey(text: string): PrivateKey | null {
 
 async function createIdentity(path: string): Promise<PrivateKey> {
   const key = await generateKeyPair('secp256k1');
-  const file = await open(path, 'wx', 0o600);
+  const written = `${path}.${randomUUID()}.tmp`;
   try {
+    await using file = await open(written, 'wx', 0o600);
     await file.writeFile(`${Buffer.from(key.raw).toString('hex')}\n`);
     await file.sync();
+    // Of several that start at once, one has the name first, and the others are the same node.
+    await link(written, path);
+    return key;
+  } catch (error) {
+    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? readKey(await readFile(path, 'utf8')) : null;
+    if (other === null) throw error;
+    return other;
   } finally {
-    await file.close();
+    await unlink(written).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
-  return key;
 }

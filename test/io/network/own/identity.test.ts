@@ -68,4 +68,10 @@ describe('the identity', () => {
     await mkdir(path);
     await expect(loadIdentity(dir.path)).rejects.toMatchObject({ code: 'EISDIR' });
   });
+
+  it('is the same for all that start at once, and nothing else is left in the folder', async () => {
+    const keys = await Promise.all(Array.from({ length: 8 }, () => loadIdentity(dir.path)));
+    expect(new Set(keys.map(({ raw }) => Buffer.from(raw).toString('hex'))).size).toBe(1);
+    expect(await readdir(dir.path)).toEqual(['identity']);
+  });
 });
