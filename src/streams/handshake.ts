@@ -132,10 +132,10 @@ function believable(status: Outcome<Status>, { currentSlot }: HandshakeOptions):
 
 /** What discovery knows of the peer, or finds out while the handshake goes on. */
 function recordOf(
-  { enr, peerId, link }: ConnectedVisit,
+  { enr, peerId, link, isFurtherLook = false }: ConnectedVisit,
   { findRecord, ...limits }: HandshakeOptions,
 ): Observable<string | null> {
-  if (enr !== null || findRecord === undefined) return of(enr);
+  if (enr !== null || findRecord === undefined || isFurtherLook) return of(enr);
   const found$ = answerWithin(() => findRecord(peerId).pipe(map(success)), { ...limits, stage: 'resolve' });
   return race(found$, link.closed$.pipe(map(() => failed<string | null>('resolve', 'eof')))).pipe(
     take(1),

@@ -18,6 +18,8 @@ export interface DueVisit extends VisitKey, DialTarget {}
 
 export interface ConnectedVisit extends VisitKey {
   readonly enr: string | null;
+  /** Whether it is a further look on the same connection: what was not found out of the peer before is not looked for again. */
+  readonly isFurtherLook?: boolean;
   readonly link: PeerLink;
 }
 

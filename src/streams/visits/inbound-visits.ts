@@ -57,7 +57,8 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
     const lease = ledger.begin(peerId, { slots, nowMs, addresses: [] });
     const visited = { ...look, leave: onceOnly(() => wait(link)) };
     ledger.connected({ peerId, lease }, visited);
-    return { peerId, lease, enr: registry.get(peerId)?.enr ?? null, link: visited };
+    const enr = registry.get(peerId)?.enr ?? null;
+    return { peerId, lease, enr, link: visited, ...(look === link ? {} : { isFurtherLook: true }) };
   }
 
   function receive(link: PeerLink): ConnectedVisit | null {
