@@ -26,7 +26,8 @@ export async function negotiator(carrier: Carrier, options: BarePeerOptions = {}
       const { muxer } = connection as unknown as { readonly muxer: StreamMuxer };
       const stream = await muxer.newStream();
       await halfWay(stream);
-      return { ended: endOf(stream, connection, () => spy.framesOf(muxer)) };
+      const ended = closed(peer, connection).then(() => endOf(stream, spy.framesOf(muxer)));
+      return { ended };
     },
   };
 }
@@ -41,10 +42,16 @@ async function halfWay(stream: Stream): Promise<void> {
   await stream.source[Symbol.asyncIterator]().next();
 }
 
-async function endOf(stream: Stream, connection: Connection, frames: () => readonly Frame[]): Promise<StreamEnd> {
+function closed({ libp2p }: BarePeer, connection: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    libp2p.addEventListener('connection:close', ({ detail: { id } }) => id === connection.id && resolve());
+    if (connection.status === 'closed') resolve();
+  });
+}
+
+function endOf(stream: Stream, frames: readonly Frame[]): StreamEnd {
   const streamId = Number(stream.id.replace(/\D/g, ''));
-  while (connection.status !== 'closed') await new Promise((resolve) => setTimeout(resolve, 5));
-  const kinds = frames()
+  const kinds = frames
     .filter((frame) => frame.streamId === streamId || frame.kind === 'go-away')
     .map(({ kind }) => kind);
   if (kinds.includes('end')) return 'FIN';

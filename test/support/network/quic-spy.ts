@@ -20,24 +20,31 @@ interface Native {
 /** Not among what the package exports. */
 const NATIVE = new URL('../../../node_modules/@chainsafe/libp2p-quic/dist/src/napi.js', import.meta.url);
 
-/** Connections with a peer that are opened from now on in this process, oldest first. */
+const connections: NativeConnection[] = [];
+let spying: Promise<void> | null = null;
+
+/** Connections with a peer that are opened from the first call on in this process, oldest first. */
 export async function quicSpy(): Promise<{ connectionsWith(peerId: string): readonly NativeConnection[] }> {
-  const { Client, Server } = (await import(NATIVE.href)) as Native;
-  const connections: NativeConnection[] = [];
-  const { outboundConnection } = Client.prototype;
-  Client.prototype.outboundConnection = async function (...to) {
-    return noted(connections, await outboundConnection.apply(this, to));
-  };
-  const { inboundConnection } = Server.prototype;
-  Server.prototype.inboundConnection = async function () {
-    return noted(connections, await inboundConnection.apply(this));
-  };
+  spying ??= spy();
+  await spying;
   return {
     connectionsWith: (peerId) => connections.filter((connection) => connection.remoteMultiaddr().includes(peerId)),
   };
 }
 
-function noted(connections: NativeConnection[], connection: NativeConnection): NativeConnection {
+async function spy(): Promise<void> {
+  const { Client, Server } = (await import(NATIVE.href)) as Native;
+  const { outboundConnection } = Client.prototype;
+  Client.prototype.outboundConnection = async function (...to) {
+    return noted(await outboundConnection.apply(this, to));
+  };
+  const { inboundConnection } = Server.prototype;
+  Server.prototype.inboundConnection = async function () {
+    return noted(await inboundConnection.apply(this));
+  };
+}
+
+function noted(connection: NativeConnection): NativeConnection {
   connections.push(connection);
   return connection;
 }
