@@ -52,8 +52,8 @@ export async function startNats(options: NatsPartOptions): Promise<NatsPart> {
     log = opened;
     return opened;
   });
-  // Who waits for it hears of it; without anybody it is no mistake of the program.
-  connected.catch(() => undefined);
+  // Who waits for it hears of it and says so; nobody may be waiting yet.
+  connected.catch((error: unknown) => logger.debug({ err: error }, 'NATS could not be connected'));
   if (!mayBeAway) await connected;
   const unreached = () => (log === null ? 'no NATS server can be reached' : null);
   return {
