@@ -23,8 +23,7 @@ async function start(settings: ConsumerSettings, { screen, stack }: Session): Pr
     storing: { storing, url: serving.url },
     events: null,
   };
-  const watching = watch(watched, screen);
-  stack.defer(() => watching.unsubscribe());
+  const watching = watch(watched, screen, stack);
   return {
     failed$,
     async finish() {

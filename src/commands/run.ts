@@ -17,8 +17,7 @@ async function start(settings: RunSettings, { screen, stack }: Session): Promise
   const { network, events, storing, serving, sentry } = parts;
   const { url } = serving;
   const watched: Watched = { network: network.network.name, startedMs, sentry, storing: { storing, url }, events };
-  const watching = watch(watched, screen);
-  stack.defer(() => watching.unsubscribe());
+  const watching = watch(watched, screen, stack);
   return {
     failed$,
     async finish() {

@@ -16,8 +16,7 @@ async function start(settings: SentrySettings, { screen, stack }: Session): Prom
   const { parts, failed$ } = await sentryProgram(settings).start(stack);
   const { network, events, sentry } = parts;
   const watched: Watched = { network: network.network.name, startedMs, sentry, storing: null, events };
-  const watching = watch(watched, screen);
-  stack.defer(() => watching.unsubscribe());
+  const watching = watch(watched, screen, stack);
   return {
     failed$,
     async finish() {

@@ -43,15 +43,15 @@ async function storeProgress({ storing, url }: NonNullable<Watched['storing']>):
   return { totals: await storing.totals(), eventsStored, malformed, parquetFiles, url, problems: storing.problems() };
 }
 
-/** Shows progress: a block that stays on a terminal, else one log line an epoch. */
-export function watch(watched: Watched, { live, logger, show }: Screen): Subscription {
+/** Shows progress: a block that stays on a terminal, else one log line an epoch. Ends with the stack, if not before. */
+export function watch(watched: Watched, { live, logger, show }: Screen, stack: AsyncDisposableStack): Subscription {
   const { sentry } = watched;
   const moments$: Observable<unknown> = live
     ? interval(REFRESH_MS).pipe(startWith(0))
     : sentry === null
       ? interval(REPORT_MS)
       : sentry.sentry.happenings$.pipe(filter(({ type }) => type === 'epoch'));
-  return moments$
+  const watching = moments$
     .pipe(
       live ? exhaustMap(() => takeSnapshot(watched)) : concatMap(() => takeSnapshot(watched)),
       catchError((error: unknown) => {
@@ -63,4 +63,6 @@ export function watch(watched: Watched, { live, logger, show }: Screen): Subscri
       if (live) show((columns) => renderProgress(snapshot, columns));
       else logger.info({ ...progressFields(snapshot), ...failureFields(snapshot) }, 'progress');
     });
+  stack.defer(() => watching.unsubscribe());
+  return watching;
 }

@@ -27,6 +27,9 @@ export interface MetaData {
   readonly custodyGroupCount: number | null;
 }
 
+/** The root of nothing: a node before its first finality says that it has finalized this. */
+export const ZERO_ROOT = '00'.repeat(32);
+
 export type StatusVersion = 1 | 2;
 export type MetaDataVersion = 1 | 2 | 3;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bitsFrom, fromHex } from './bits.ts';
+import { fromHex } from './bits.ts';
 import { ATTESTATION_SUBNET_COUNT } from './subnets.ts';
 
 /**
@@ -234,6 +234,3 @@ function issues(error: z.ZodError): string {
     .join('; ')
     .slice(0, 300);
 }
-
-/** An empty 8-byte attnets vector, for peers that gave none. */
-export const NO_ATTNETS: Uint8Array = bitsFrom([], 8);

@@ -1,5 +1,5 @@
 import type { NetworkClock } from './clock.ts';
-import type { Status } from './containers.ts';
+import { type Status, ZERO_ROOT } from './containers.ts';
 
 /** Which checkpoint the network has finalized, as far as peers agree on it. */
 export interface FinalityView {
@@ -20,7 +20,6 @@ export const AGREEING_PEERS = 3;
 const FINALITY_LAG_EPOCHS = 2;
 /** Peers remembered; enough to outvote a few liars, and a bound. */
 const MAX_PEERS = 512;
-const ZERO_ROOT = '00'.repeat(32);
 
 export function createFinalityView(clock: NetworkClock): FinalityView {
   /** In order of arrival, so that the oldest is the first to go. */

@@ -34,16 +34,7 @@ export function runProgram({ dataDir, faults, ending, logger, ...settings }: Run
     .with('serving', ({ folder, storing: { stored } }, vitals) =>
       startApi({ ...settings.serving, dataDir: folder.path, stored, vitals, logger }),
     )
-    .with('sentry', ({ folder, network: { network, truth }, events: { database, log, isOpen$ } }) =>
-      startWatchedSentry({
-        ...settings.sentry,
-        network,
-        nodes: truth?.map((node) => node.peer_id) ?? null,
-        dataDir: folder.path,
-        database,
-        log,
-        isOpen$,
-        logger,
-      }),
+    .with('sentry', ({ folder, network, events }) =>
+      startWatchedSentry({ ...settings.sentry, folder, network, events, logger }),
     );
 }

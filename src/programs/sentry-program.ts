@@ -22,17 +22,8 @@ export function sentryProgram({ dataDir, faults, ending, logger, serving, ...set
     .with('events', ({ folder }) =>
       startEventPath({ ...settings.events, dataDir: folder.path, natsMayBeAway: true, isRead: false, logger }),
     )
-    .with('sentry', ({ folder, network: { network, truth }, events: { database, log, isOpen$ } }) =>
-      startWatchedSentry({
-        ...settings.sentry,
-        network,
-        nodes: truth?.map((node) => node.peer_id) ?? null,
-        dataDir: folder.path,
-        database,
-        log,
-        isOpen$,
-        logger,
-      }),
+    .with('sentry', ({ folder, network, events }) =>
+      startWatchedSentry({ ...settings.sentry, folder, network, events, logger }),
     )
     .with('serving', async (_, vitals) =>
       serving === null ? partOf('no HTTP server') : startHealth({ ...serving, vitals, logger }),

@@ -16,14 +16,10 @@ import type { DiscoveryStage } from './discovery.ts';
 import type { EventSource } from './events-of.ts';
 import { createSlots } from './flow/slots.ts';
 import type { Discovery } from './ports/discovery.ts';
-import type { EventLog } from './ports/event-log.ts';
-import type { RecordOptions } from './record.ts';
+import type { RecordOptions, RecordPorts } from './record.ts';
 
-export interface CrawlPorts {
+export interface CrawlPorts extends RecordPorts {
   readonly heard$: Discovery['heard$'];
-  readonly log: Pick<EventLog, 'append'>;
-  /** Whether the log has room for what would be met: while it has not, nobody is asked, visited or let in. Always, if not given. */
-  readonly isOpen$?: Observable<boolean>;
 }
 
 export interface CrawlLimits {

@@ -68,14 +68,17 @@ function greet(visit: ConnectedVisit, options: HandshakeOptions): Observable<Vis
         agent,
         status: learnt(status),
         metaData: learnt(metaData),
-        missing: [identity, status, metaData].flatMap((outcome) => (outcome.ok ? [] : [outcome.failure])),
+        missing: [identity, status, metaData].flatMap((outcome) =>
+          outcome === null || outcome.ok ? [] : [outcome.failure],
+        ),
       });
     }),
   );
 }
 
 interface Exchanged {
-  readonly status: Outcome<Status>;
+  /** `null` when it was not asked for: there was nothing that we could say of our chain without harm. */
+  readonly status: Outcome<Status> | null;
   /** The digest of a network that is not ours, if that is what it told. */
   readonly foreignDigest: string | null;
   readonly metaData: Outcome<MetaData>;
@@ -87,11 +90,11 @@ function exchange(link: PeerLink, options: HandshakeOptions): Observable<Exchang
     map((status) => believable(status, options)),
     concatMap((status) => {
       // Judged once: the accepted digests may change before the visit ends.
-      const digest = status.ok ? status.value.forkDigest : null;
+      const digest = learnt(status)?.forkDigest ?? null;
       if (digest !== null && !options.acceptedDigests().has(digest)) {
         return of({ status, foreignDigest: digest, metaData: failed<MetaData>('metadata', 'cancelled') });
       }
-      if (status.ok) options.onStatus?.(link.peerId, status.value);
+      if (status?.ok) options.onStatus?.(link.peerId, status.value);
       return ask(() => link.metaData(), link, 'metadata', options).pipe(
         map((metaData) => ({ status, foreignDigest: null, metaData })),
       );
@@ -103,7 +106,7 @@ function exchange(link: PeerLink, options: HandshakeOptions): Observable<Exchang
 const TELLS_UNASKED: readonly Client[] = ['Nimbus'];
 const TOLD_WITHIN_MS = 2_000;
 
-function askStatus(link: PeerLink, options: HandshakeOptions): Observable<Outcome<Status>> {
+function askStatus(link: PeerLink, options: HandshakeOptions): Observable<Outcome<Status> | null> {
   const { ownStatus, knowsHead = () => true, scheduler } = options;
   const { peerId } = link;
   const isTold = !TELLS_UNASKED.includes(link.client()) || knowsHead(peerId);
@@ -113,9 +116,7 @@ function askStatus(link: PeerLink, options: HandshakeOptions): Observable<Outcom
   return told$.pipe(
     concatMap(() => {
       const own = ownStatus(peerId, link.client());
-      // There is nothing that we could say of our chain without harm.
-      if (own === null) return of(failed<Status>('status', 'cancelled', 'not asked yet'));
-      return ask(() => link.status(own), link, 'status', options);
+      return own === null ? of(null) : ask(() => link.status(own), link, 'status', options);
     }),
   );
 }
@@ -123,8 +124,8 @@ function askStatus(link: PeerLink, options: HandshakeOptions): Observable<Outcom
 /** Clocks differ by a slot or two; nobody has a block of the far future. */
 const HEAD_TOLERANCE_SLOTS = 32;
 
-function believable(status: Outcome<Status>, { currentSlot }: HandshakeOptions): Outcome<Status> {
-  if (!status.ok || currentSlot === undefined) return status;
+function believable(status: Outcome<Status> | null, { currentSlot }: HandshakeOptions): Outcome<Status> | null {
+  if (!status?.ok || currentSlot === undefined) return status;
   const { headSlot } = status.value;
   if (headSlot <= currentSlot() + HEAD_TOLERANCE_SLOTS) return status;
   return failed('status', 'bad_response', `claims a head at slot ${headSlot}`);
@@ -173,6 +174,6 @@ function ask<T>(
   return answerWithin(() => race(question(), closed$), { ...limits, stage });
 }
 
-function learnt<T>(outcome: Outcome<T>): T | null {
-  return outcome.ok ? outcome.value : null;
+function learnt<T>(outcome: Outcome<T> | null): T | null {
+  return outcome?.ok ? outcome.value : null;
 }

@@ -30,6 +30,13 @@ export interface Recorded<T> {
   readonly failure: Failure | null;
 }
 
+/** Where what is met is recorded. */
+export interface RecordPorts {
+  readonly log: Pick<EventLog, 'append'>;
+  /** Whether the log has room: while it has not, nobody is asked, visited or let in. Always, if not given. */
+  readonly isOpen$?: Observable<boolean>;
+}
+
 export interface RecordOptions {
   readonly batchMs: number;
   readonly batchSize: number;

@@ -44,10 +44,7 @@ export function createVisitTally(): VisitTally {
 
   return {
     observed({ peerId, agent, missing, problems }) {
-      for (const failure of [...missing, ...problems]) {
-        // What we have not asked is nobody's failure.
-        if (failure.cause !== 'cancelled') failures.add({ failure, agent });
-      }
+      for (const failure of [...missing, ...problems]) failures.add({ failure, agent });
       observedNow.add(peerId);
       observed++;
     },

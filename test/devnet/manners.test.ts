@@ -1,12 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import {
   exchange,
   framed,
   PING_0,
   type PlainPeer,
-  type PlainPeerOptions,
-  plainPeer,
+  plainPeersForEachTest,
   statusBody,
 } from '../support/devnet/plain-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -15,7 +14,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let devnet: Devnet;
-const peers: PlainPeer[] = [];
+const { startPeer } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
@@ -25,15 +24,6 @@ afterAll(async () => {
   await devnet.stop();
   await dir.remove();
 });
-afterEach(async () => {
-  await Promise.all(peers.splice(0).map((peer) => peer.libp2p.stop()));
-});
-
-async function startPeer(options: PlainPeerOptions = {}): Promise<PlainPeer> {
-  const peer = await plainPeer(options);
-  peers.push(peer);
-  return peer;
-}
 const addressOf = (client: string): string =>
   devnet.network.nodes.find((node) => node.client === client)?.multiaddrs[0] ?? `no ${client}`;
 

@@ -1,21 +1,18 @@
-import { Discv5 } from '@chainsafe/discv5';
 import { ENR, SignableENR } from '@chainsafe/enr';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Connection } from '@libp2p/interface';
 import { mplex } from '@libp2p/mplex';
-import { multiaddr } from '@multiformats/multiaddr';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import type { Reach } from '../../src/devnet/kinds.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
-import { exchange, type PlainPeer, type PlainPeerOptions, plainPeer, successOf } from '../support/devnet/plain-peer.ts';
+import { exchange, type PlainPeer, plainPeersForEachTest, successOf } from '../support/devnet/plain-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const EPOCH_MS = 3_200;
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let devnet: Devnet;
-const peers: PlainPeer[] = [];
-const discoveries: Discv5[] = [];
+const { startPeer, startDiscovery, startListener } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
@@ -25,23 +22,6 @@ afterAll(async () => {
   await devnet.stop();
   await dir.remove();
 });
-afterEach(async () => {
-  await Promise.all(discoveries.splice(0).map((discovery) => discovery.stop()));
-  await Promise.all(peers.splice(0).map((peer) => peer.libp2p.stop()));
-});
-
-async function startPeer(options: PlainPeerOptions = {}): Promise<PlainPeer> {
-  const peer = await plainPeer(options);
-  peers.push(peer);
-  return peer;
-}
-async function startDiscovery(enr: SignableENR, privateKey: Parameters<typeof Discv5.create>[0]['privateKey']) {
-  const bindAddrs = { ip4: multiaddr(`/ip4/127.0.0.1/udp/${enr.udp ?? 0}`) };
-  const discovery = Discv5.create({ enr, privateKey, bindAddrs });
-  await discovery.start();
-  discoveries.push(discovery);
-  return discovery;
-}
 const honest = (reach: Reach): DevnetNode[] => {
   const found = devnet.network.nodes.filter((node) => node.behaviour === 'honest' && node.reach === reach);
   if (found.length === 0) throw new Error(`nobody is ${reach}`);
@@ -102,15 +82,8 @@ describe('an honest node', () => {
 
 describe('a node behind a router', () => {
   it('finds a stranger through discv5, dials it, introduces itself, and comes back in the next epoch', async () => {
-    const privateKey = await generateKeyPair('secp256k1');
-    const peer = await startPeer({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'] });
-    const tcp = Number(peer.libp2p.getMultiaddrs()[0]?.toOptions().port);
-    const enr = SignableENR.createFromPrivateKey(privateKey);
-    enr.ip = '127.0.0.1';
-    enr.tcp = tcp;
-    enr.udp = tcp;
-    enr.set('eth2', ENR.decodeTxt(devnet.network.nodes[0]?.enr ?? '').kvs.get('eth2') ?? new Uint8Array());
-    const discovery = await startDiscovery(enr, privateKey);
+    const eth2 = ENR.decodeTxt(devnet.network.nodes[0]?.enr ?? '').kvs.get('eth2') ?? new Uint8Array();
+    const { peer, discovery } = await startListener(eth2);
 
     const visits = new Map<string, number>();
     const open = new Map<string, number>();

@@ -111,7 +111,7 @@ describe('a peer to which there is nothing to say', () => {
     expect([asked, said]).toEqual([['0 identify', '0 metadata'], []]);
     expect(outcome).toMatchObject({
       ok: true,
-      value: { status: null, agent: AGENT, missing: [failure('status', 'cancelled', 'not asked yet')] },
+      value: { status: null, agent: AGENT, missing: [] },
     });
   });
 });

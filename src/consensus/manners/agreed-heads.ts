@@ -1,4 +1,4 @@
-import type { Status } from '../containers.ts';
+import { type Status, ZERO_ROOT } from '../containers.ts';
 
 /** A block that several peers have. */
 export interface Head {
@@ -17,7 +17,6 @@ const AGREEING_PEERS = 3;
 const SPREAD_SLOTS = 2;
 /** Heads remembered: an epoch of them and a few forks. */
 const MAX_HEADS = 64;
-const ZERO_ROOT = '00'.repeat(32);
 
 export function agreedHeads(): AgreedHeads {
   /** Who has told of a head, by its root and slot, in the order in which heads were first told. */

@@ -1,6 +1,6 @@
 import type { Client } from '../client.ts';
 import type { NetworkClock } from '../clock.ts';
-import type { Status } from '../containers.ts';
+import { type Status, ZERO_ROOT } from '../containers.ts';
 import { createFinalityView } from '../finality.ts';
 import { acceptedDigests, forkStepAt, type Network } from '../network.ts';
 import { agreedHeads } from './agreed-heads.ts';
@@ -28,7 +28,6 @@ export interface OwnStatus {
 const FRESH_EPOCHS = 2;
 /** Peers whose head is remembered, by who was heard last. */
 const MAX_PEERS = 20_000;
-const ZERO_ROOT = '00'.repeat(32);
 /** In the first epochs nothing is final, and zeros would name a head near that of the peers, which they ask for. */
 const YOUNG_EPOCHS = 4;
 

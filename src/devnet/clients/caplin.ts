@@ -1,5 +1,5 @@
 import { BoundedMap, createBans, rateLimiter } from '../limits.ts';
-import { NOTHING, type Pace, type Rules, type RulesOptions } from './rules.ts';
+import { NOTHING, type Pace, type Rules, type RulesOptions, USUAL_PACE } from './rules.ts';
 
 /** Caplin, the beacon client inside Erigon, `cl/sentinel/`. Its own Status to a peer is a handshake, in either direction. */
 
@@ -19,24 +19,13 @@ export const HANDSHAKE_FAILURES = { notDialled: 3, refused: 10 } as const;
 const BAN_MS = 30 * 60_000;
 
 const PACE: Pace = {
+  ...USUAL_PACE,
   heartbeatMs: 30_000,
   /** `discovery.go`: listenForPeers takes the next random node without pause; 4.3 dials a second were seen. Fewer here, for the CPU. */
   dialMs: 1_000,
-  dialsAtOnce: false,
   introduction: { asks: ['status'], together: true },
-  introductionDelayMs: 2,
-  retriesOnReset: 0,
-  hangsUpOnGoodbye: true,
-  connectionsPerPeer: Number.POSITIVE_INFINITY,
-  bannedPeersPerAddress: null,
-  dialsPerAddress: null,
   /** Nothing bounds inbound connections. */
   whenFull: 'prune-later',
-  asksForBlocks: false,
-  gossipRedial: null,
-  seesResetsAtEnd: 0,
-  seesAnswersEndAtEnd: 1,
-  quicReadDelayMs: 0,
 };
 
 /** The source of 2026: failed handshakes are counted, and a success sets the count back. */

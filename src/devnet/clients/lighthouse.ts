@@ -7,6 +7,7 @@ import {
   type RequestEnd,
   type Rules,
   type RulesOptions,
+  USUAL_PACE,
   type Verdict,
 } from './rules.ts';
 import { decayingScores } from './score.ts';
@@ -33,32 +34,28 @@ const RATE_LIMITED = 139;
 const NEEDED: readonly Asked[] = ['status', 'ping', 'metadata'];
 
 export const PACE: Pace = {
+  ...USUAL_PACE,
   /** `peer_manager/mod.rs`: HEARTBEAT_INTERVAL. */
   heartbeatMs: 30_000,
   /** `peer_manager/mod.rs`: peers_discovered searches again at once; 27 dials a minute were seen with nobody else to dial. */
   dialMs: 2_000,
-  dialsAtOnce: false,
   /** `network/src/service.rs`: PeerConnectedOutgoing sends a Status; the first ping comes after 15 s. */
   introduction: { asks: ['status'], together: true },
   /** The router's thread is between the event and the stream; 4 to 11 ms were seen. */
   introductionDelayMs: 11,
   /** `rpc/handler.rs`: IO_ERROR_RETRIES is 3, the first try among them. */
   retriesOnReset: 2,
-  hangsUpOnGoodbye: true,
   /** `service/mod.rs`: with_max_established_per_peer. */
   connectionsPerPeer: 1,
   /** `peer_manager/peerdb.rs`: BANNED_PEERS_PER_IP_THRESHOLD says more than 5; five were enough. */
   bannedPeersPerAddress: 5,
-  dialsPerAddress: null,
   /** `peer_manager/network_behaviour.rs`: handle_established_inbound_connection. */
   whenFull: 'end-after-noise',
   asksForBlocks: true,
-  gossipRedial: null,
   /** 327 of 6,522 connections that were aborted cost a point. */
   seesResetsAtEnd: 327 / 6_522,
   /** 11 of 1,271 connections that were closed as soon as they were dialled cost five points. */
   seesAnswersEndAtEnd: 11 / 1_271,
-  quicReadDelayMs: 0,
 };
 
 /** `peer_manager/mod.rs`: handle_rpc_error, and what its `rpc/handler.rs` makes of the ends of streams. */

@@ -7,6 +7,7 @@ import {
   type RequestEnd,
   type Rules,
   type RulesOptions,
+  USUAL_PACE,
   type Verdict,
 } from './rules.ts';
 import { decayingScores } from './score.ts';
@@ -44,6 +45,7 @@ const COOL_DOWN_MINUTES: Readonly<Record<number, number>> = {
 const INBOUND_DISCONNECT_MINUTES = 5;
 
 const PACE: Pace = {
+  ...USUAL_PACE,
   /** `peers/peerManager.ts`: HEARTBEAT_INTERVAL_MS, at which peers are looked for as well. */
   heartbeatMs: 30_000,
   dialMs: 30_000,
@@ -51,18 +53,7 @@ const PACE: Pace = {
   dialsAtOnce: true,
   /** `peers/peerManager.ts`: trackLibp2pConnection asks both at once. */
   introduction: { asks: ['ping', 'status'], together: true },
-  introductionDelayMs: 2,
-  retriesOnReset: 0,
-  hangsUpOnGoodbye: true,
-  connectionsPerPeer: Number.POSITIVE_INFINITY,
-  bannedPeersPerAddress: null,
-  dialsPerAddress: null,
   whenFull: 'prune-later',
-  asksForBlocks: false,
-  gossipRedial: null,
-  seesResetsAtEnd: 0,
-  seesAnswersEndAtEnd: 1,
-  quicReadDelayMs: 0,
 };
 
 /** `reqresp/score.ts`: onOutgoingReqRespError. What fails before a protocol is agreed on is a DIAL_ERROR. */

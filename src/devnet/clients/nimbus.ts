@@ -1,5 +1,13 @@
 import { BoundedMap, createBans } from '../limits.ts';
-import { NOTHING, type Pace, type RequestEnd, type Rules, type RulesOptions, type Verdict } from './rules.ts';
+import {
+  NOTHING,
+  type Pace,
+  type RequestEnd,
+  type Rules,
+  type RulesOptions,
+  USUAL_PACE,
+  type Verdict,
+} from './rules.ts';
 
 /** Nimbus `f54a036` (2024-09), `beacon_chain/networking/`. It never says Goodbye; its score begins at 300. */
 
@@ -18,25 +26,15 @@ const DEAD_PEER_MS = 5 * MINUTE_MS;
 const RECONNECT_MS = MINUTE_MS;
 
 const PACE: Pace = {
+  ...USUAL_PACE,
   heartbeatMs: 30_000,
   dialMs: 5_000,
-  dialsAtOnce: false,
   /** `peer_protocol.nim`: onPeerConnected sends a Status on every connection, whoever dialled. */
   introduction: { asks: ['status'], together: true },
-  introductionDelayMs: 2,
-  retriesOnReset: 0,
   /** Its handler of Goodbye only logs. */
   hangsUpOnGoodbye: false,
-  connectionsPerPeer: Number.POSITIVE_INFINITY,
-  bannedPeersPerAddress: null,
-  dialsPerAddress: null,
   /** `eth2_network.nim`: NoSpaceError. */
   whenFull: 'end',
-  asksForBlocks: false,
-  gossipRedial: null,
-  seesResetsAtEnd: 0,
-  seesAnswersEndAtEnd: 1,
-  quicReadDelayMs: 0,
 };
 
 /** `eth2_network.nim`: makeEth2Request; violations of the protocol cost ten times as much as connections that break. */

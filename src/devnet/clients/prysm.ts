@@ -7,6 +7,7 @@ import {
   type RequestEnd,
   type Rules,
   type RulesOptions,
+  USUAL_PACE,
   type Verdict,
 } from './rules.ts';
 
@@ -41,27 +42,20 @@ export const QUOTAS = {
 const INVALID_REQUEST = 1;
 
 const PACE: Pace = {
+  ...USUAL_PACE,
   /** `sync/rpc_status.go`: maintainPeerStatuses runs twice an epoch of 384 s. */
   heartbeatMs: 192_000,
   /** `p2p/discovery.go` looks without pause; `p2p/peers/status.go`: RandomizeBackOff, 0.1 to 5 s for each peer. */
   dialMs: 2_500,
-  dialsAtOnce: false,
   /** `sync/rpc_status.go`: reValidatePeer; MetaData is asked for after the ping. */
   introduction: { asks: ['status', 'ping', 'metadata'], together: false },
   introductionDelayMs: 5,
-  retriesOnReset: 0,
-  hangsUpOnGoodbye: true,
-  connectionsPerPeer: Number.POSITIVE_INFINITY,
-  bannedPeersPerAddress: null,
   /** `p2p/connection_gater.go`: ipLimit 4 in 30 s, ipBurst 8. */
   dialsPerAddress: { requests: 8, perMs: 60_000 },
   /** `p2p/connection_gater.go`: InterceptAccept. */
   whenFull: 'end-before-noise',
-  asksForBlocks: false,
   /** go-libp2p-pubsub, handleDeadPeers; after 4 of 93 visits, 8 to 840 ms later. */
   gossipRedial: { share: 4 / 93, withinMs: 840 },
-  seesResetsAtEnd: 0,
-  seesAnswersEndAtEnd: 1,
   /** quic-go drops what has not been read when the connection is closed; a busy node had lost 18 of 58 Goodbyes. */
   quicReadDelayMs: 5,
 };

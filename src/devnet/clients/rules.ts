@@ -115,7 +115,23 @@ export interface Pace {
   readonly quicReadDelayMs: number;
 }
 
-/** How many peers' past a client remembers here. */
+/** What all clients do but those that say otherwise. */
+export const USUAL_PACE = {
+  dialsAtOnce: false,
+  introductionDelayMs: 2,
+  retriesOnReset: 0,
+  hangsUpOnGoodbye: true,
+  connectionsPerPeer: Number.POSITIVE_INFINITY,
+  bannedPeersPerAddress: null,
+  dialsPerAddress: null,
+  asksForBlocks: false,
+  gossipRedial: null,
+  seesResetsAtEnd: 0,
+  seesAnswersEndAtEnd: 1,
+  quicReadDelayMs: 0,
+} as const satisfies Partial<Pace>;
+
+/** How much faster than in the world a client's clocks run, so that its rules bite within a short devnet. */
 export interface RulesOptions {
   /** By how much the times of quotas are shorter than in the world, at most 1; see `node.ts`. */
   readonly quotaPace: number;

@@ -1,6 +1,14 @@
 import { GOODBYE } from '../goodbye.ts';
 import { BoundedMap, createBans } from '../limits.ts';
-import { NOTHING, type Pace, type RequestEnd, type Rules, type RulesOptions, type Verdict } from './rules.ts';
+import {
+  NOTHING,
+  type Pace,
+  type RequestEnd,
+  type Rules,
+  type RulesOptions,
+  USUAL_PACE,
+  type Verdict,
+} from './rules.ts';
 
 /** Teku `90ed09b` (2026-08-23), paths below `networking/`, package names left out. */
 
@@ -21,25 +29,15 @@ const OUTSTANDING_PINGS = 2;
 const RATE_LIMITED = 1;
 
 const PACE: Pace = {
+  ...USUAL_PACE,
   heartbeatMs: 30_000,
   /** `p2p/…/ConnectionManager.java`: DISCOVERY_INTERVAL; it has other peers, so does not hurry. */
   dialMs: 30_000,
-  dialsAtOnce: false,
   /** `eth2/…/Eth2PeerManager.java`: onConnect sends a Status to a peer that was dialled, and waits for one otherwise. */
   introduction: { asks: ['status', 'metadata'], together: false },
   introductionDelayMs: 5,
-  retriesOnReset: 0,
-  hangsUpOnGoodbye: true,
-  connectionsPerPeer: Number.POSITIVE_INFINITY,
-  bannedPeersPerAddress: null,
-  dialsPerAddress: null,
   /** `p2p/…/ConnectionManager.java`: onPeerConnected. */
   whenFull: 'goodbye-129',
-  asksForBlocks: false,
-  gossipRedial: null,
-  seesResetsAtEnd: 0,
-  seesAnswersEndAtEnd: 1,
-  quicReadDelayMs: 0,
 };
 
 /**

@@ -4,6 +4,9 @@ import type { Network } from '../../consensus/network.ts';
 import type { Logger } from '../../io/logging/logger.ts';
 import { clockText } from '../../io/logging/texts.ts';
 import type { SentryStats } from '../../streams/sentry.ts';
+import type { EventPath } from '../event-path/event-path.ts';
+import type { Folder } from '../folder.ts';
+import type { ChosenNetwork } from '../network/open-network.ts';
 import { once, type Part, partOf } from '../part.ts';
 import { listenError } from './listen-error.ts';
 import type { StageDepths } from './pipeline.ts';
@@ -22,12 +25,18 @@ export interface CrawlProgress {
   readonly devnet: { readonly observed: number; readonly nodes: number } | null;
 }
 
-export interface WatchedSentryOptions extends Omit<SentryProgramOptions, 'listenIp' | 'listenIp6' | 'port'> {
+export interface WatchedSentryOptions
+  extends Pick<
+    SentryProgramOptions,
+    'crawlerId' | 'crawlerLocation' | 'agent' | 'optOut' | 'dwellMs' | 'experiment' | 'logger'
+  > {
+  readonly folder: Pick<Folder, 'path'>;
+  /** Where its nodes are known, it is told how many of them have been observed. */
+  readonly network: Pick<ChosenNetwork, 'network' | 'truth'>;
+  readonly events: Pick<EventPath, 'database' | 'log' | 'isOpen$'>;
   /** What fits the network if not given. */
   readonly listenIp: string | undefined;
   readonly port: number | undefined;
-  /** The peer ids of a devnet's nodes; `null` where nobody knows them. */
-  readonly nodes: readonly string[] | null;
 }
 
 const LISTEN_PORT = 9_000;
@@ -35,22 +44,29 @@ const LISTEN_PORT = 9_000;
 const QUIET_EPOCHS = 2;
 
 /** @throws Error with the remedy when an address or a port cannot be had */
-export async function startWatchedSentry(options: WatchedSentryOptions): Promise<WatchedSentry> {
-  const { network, nodes, logger } = options;
+export async function startWatchedSentry({
+  folder,
+  network: { network, truth },
+  events: { database, log, isOpen$ },
+  ...options
+}: WatchedSentryOptions): Promise<WatchedSentry> {
+  const { logger } = options;
   const listenIp = options.listenIp ?? (network.isPublic ? '0.0.0.0' : '127.0.0.1');
   const listenIp6 = options.listenIp === undefined && network.isPublic && hasIp6() ? '::' : undefined;
   const port = options.port ?? (network.isPublic ? LISTEN_PORT : 0);
-  const sentry = await startSentry({ ...options, listenIp, listenIp6, port }).catch((error: unknown) => {
+  const listening = { listenIp, listenIp6, port };
+  const recording = { dataDir: folder.path, database, log, isOpen$ };
+  const sentry = await startSentry({ ...options, ...listening, ...recording, network }).catch((error: unknown) => {
     throw listenError(error, listenIp, port) ?? error;
   });
-  const listening = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
-  logger.info({ network: network.name, peerId: sentry.peerId, listening }, 'crawling');
+  const addresses = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
+  logger.info({ network: network.name, peerId: sentry.peerId, listening: addresses }, 'crawling');
 
   const observed$ = sentry.happenings$.pipe(
     filter((happening) => happening.type === 'observed'),
     map(({ observation }) => observation.peerId),
   );
-  const watch = watchObserved(observed$, nodes, logger);
+  const watch = watchObserved(observed$, truth?.map((node) => node.peer_id) ?? null, logger);
   return {
     ...partOf(sentry.name, {
       failed$: sentry.failed$,

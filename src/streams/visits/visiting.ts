@@ -10,7 +10,7 @@ import { whileOpen } from '../flow/while-open.ts';
 import type { Happening } from '../happening.ts';
 import type { EventLog, LogEntry } from '../ports/event-log.ts';
 import type { Dialer } from '../ports/peer-link.ts';
-import { type RecordOptions, record } from '../record.ts';
+import { type RecordOptions, type RecordPorts, record } from '../record.ts';
 import {
   type ConnectedVisit,
   type DueVisit,
@@ -37,11 +37,8 @@ export interface VisitStages {
   readonly gossipProbe: Stage<GreetedVisit, Observation>;
 }
 
-export interface VisitPorts {
+export interface VisitPorts extends RecordPorts {
   readonly inbound$: Dialer['inbound$'];
-  readonly log: Pick<EventLog, 'append'>;
-  /** Whether new visits may begin. Always, if not given. */
-  readonly isOpen$?: Observable<boolean>;
 }
 
 export interface VisitLimits {

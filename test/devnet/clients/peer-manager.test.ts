@@ -1,9 +1,7 @@
-import { Discv5 } from '@chainsafe/discv5';
-import { ENR, SignableENR } from '@chainsafe/enr';
-import { generateKeyPair } from '@libp2p/crypto/keys';
+import { ENR } from '@chainsafe/enr';
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Devnet, startDevnet } from '../../../src/devnet/devnet.ts';
 import type { DevnetNode } from '../../../src/devnet/network-file.ts';
 import { type Penalty, readPenalties } from '../../../src/devnet/penalties.ts';
@@ -11,8 +9,7 @@ import {
   exchange,
   framed,
   type PlainPeer,
-  type PlainPeerOptions,
-  plainPeer,
+  plainPeersForEachTest,
   protocol,
   statusBody,
 } from '../../support/devnet/plain-peer.ts';
@@ -25,8 +22,7 @@ const WAIT_MS = 20_000;
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
 let devnet: Devnet;
-const peers: PlainPeer[] = [];
-const discoveries: Discv5[] = [];
+const { startPeer, startListener } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
@@ -38,16 +34,6 @@ afterAll(async () => {
   await devnet.stop();
   await dir.remove();
 });
-afterEach(async () => {
-  await Promise.all(discoveries.splice(0).map((discovery) => discovery.stop()));
-  await Promise.all(peers.splice(0).map((peer) => peer.libp2p.stop()));
-});
-
-async function startPeer(options: PlainPeerOptions = {}): Promise<PlainPeer> {
-  const peer = await plainPeer(options);
-  peers.push(peer);
-  return peer;
-}
 const nodeOf = (client: string, suits: (node: DevnetNode) => boolean = () => true): DevnetNode => {
   const found = devnet.network.nodes.find(
     (node) => node.client === client && node.circumstance === 'roomy' && suits(node),
@@ -114,19 +100,8 @@ describe('Lighthouse', () => {
   });
 
   it('dials who has asked it in discv5, and asks its Status first', async () => {
-    const privateKey = await generateKeyPair('secp256k1');
-    const peer = await startPeer({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'] });
-    const tcp = Number(peer.libp2p.getMultiaddrs()[0]?.toOptions().port);
-    const enr = SignableENR.createFromPrivateKey(privateKey);
-    enr.ip = '127.0.0.1';
-    enr.tcp = tcp;
-    enr.udp = tcp;
-    enr.set('eth2', ENR.decodeTxt(devnet.network.nodes[0]?.enr ?? '').kvs.get('eth2') ?? new Uint8Array());
-    const bindAddrs = { ip4: multiaddr(`/ip4/127.0.0.1/udp/${tcp}`) };
-    const discovery = Discv5.create({ enr, privateKey, bindAddrs });
-    await discovery.start();
-    discoveries.push(discovery);
-
+    const eth2 = ENR.decodeTxt(devnet.network.nodes[0]?.enr ?? '').kvs.get('eth2') ?? new Uint8Array();
+    const { peer, discovery } = await startListener(eth2);
     const opened: string[] = [];
     peer.libp2p.addEventListener('connection:open', ({ detail }) => opened.push(detail.remotePeer.toString()));
     const node = nodeOf('Lighthouse');

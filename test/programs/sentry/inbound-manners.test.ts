@@ -3,14 +3,11 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { firstValueFrom, timer } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeMetaData, encodeStatus, type Status } from '../../../src/consensus/containers.ts';
-import { NOBODY } from '../../../src/consensus/opt-out.ts';
-import { createLogger } from '../../../src/io/logging/logger.ts';
 import { OWN_METADATA } from '../../../src/io/network/own/own-record.ts';
 import { encodeRequest, encodeResponse } from '../../../src/io/network/reqresp/payload.ts';
-import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
-import { type SentryProgram, startSentry } from '../../../src/programs/sentry/start-sentry.ts';
-import { quietNetwork } from '../../support/e2e/quiet-network.ts';
+import type { SentryProgram } from '../../../src/programs/sentry/start-sentry.ts';
+import { quietSentry } from '../../support/e2e/quiet-sentry.ts';
 import { type BarePeer, type Carrier, collect } from '../../support/network/bare-peer.ts';
 import { type Negotiator, negotiator, type StreamEnd } from '../../support/network/negotiating.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -41,19 +38,7 @@ beforeEach(async () => {
   cleanUp.defer(() => dir.remove());
   const database = await openSentryDatabase(dir.path);
   cleanUp.defer(() => database.close());
-  sentry = await startSentry({
-    network: devnetNetwork(await readDevnetFile(await quietNetwork(dir.path, { slot_ms: SLOT_MS }))),
-    dataDir: dir.path,
-    database,
-    log: { append: async () => undefined },
-    crawlerId: 'test',
-    crawlerLocation: 'here',
-    listenIp: '127.0.0.1',
-    port: 0,
-    agent: 'valtrack/test',
-    optOut: NOBODY,
-    logger: createLogger({ level: 'silent', format: 'json' }),
-  });
+  sentry = await quietSentry({ slotMs: SLOT_MS, dataDir: dir.path, database });
 });
 afterEach(() => cleanUp.disposeAsync());
 

@@ -2,18 +2,16 @@ import { tap } from 'rxjs';
 import { expect, it, vi } from 'vitest';
 import { newPeer, type PeerState } from '../../../src/actors/peer.ts';
 import { parseOptOut } from '../../../src/consensus/opt-out.ts';
-import { createLogger } from '../../../src/io/logging/logger.ts';
-import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { sqlitePeerStore } from '../../../src/io/storage/sentry/peer-store.ts';
-import { startSentry } from '../../../src/programs/sentry/start-sentry.ts';
+import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import { enrWith } from '../../support/consensus/raw-enr.ts';
-import { quietNetwork } from '../../support/e2e/quiet-network.ts';
-import { sentryDatabaseForEachTest } from '../../support/sentry-database.ts';
+import { databaseForEachTest } from '../../support/database-for-each-test.ts';
+import { quietSentry } from '../../support/e2e/quiet-sentry.ts';
 
 const PEER = '16Uiu2HAmHQbC4bRTKZ1ERziAgL9hnjPVYJjJgR7SK39tqzMwQ4TD';
 const OTHER = '16Uiu2HAm9dqnTSYPpqFevmJXXvRUavRzcEuYPVS2htkoQLumpu4w';
 
-const folder = sentryDatabaseForEachTest();
+const folder = databaseForEachTest(openSentryDatabase);
 
 function known(peerId: string, ip: string, enr: string | null = null): PeerState {
   return { ...newPeer(peerId, 0), enr, addresses: [`/ip4/${ip}/tcp/9`], phase: { name: 'known' } };
@@ -30,18 +28,11 @@ it.each([
   const optOut = parseOptOut(line);
   if (!optOut.ok) throw new Error(optOut.reason);
   const dialled: string[] = [];
-  const sentry = await startSentry({
-    network: devnetNetwork(await readDevnetFile(await quietNetwork(dataDir, { slot_ms: 50 }))),
+  const sentry = await quietSentry({
+    slotMs: 50,
     dataDir,
     database,
-    log: { append: async () => undefined },
-    crawlerId: 'test',
-    crawlerLocation: 'here',
-    listenIp: '127.0.0.1',
-    port: 0,
-    agent: 'valtrack/test',
     optOut: optOut.value,
-    logger: createLogger({ level: 'silent', format: 'json' }),
     experiment: (usual) => ({
       ...usual,
       dial: (visits) =>

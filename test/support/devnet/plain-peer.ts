@@ -1,3 +1,5 @@
+import { Discv5 } from '@chainsafe/discv5';
+import { SignableENR } from '@chainsafe/enr';
 import { type GossipsubEvents, gossipsub } from '@chainsafe/libp2p-gossipsub';
 import { noise } from '@chainsafe/libp2p-noise';
 import { quic } from '@chainsafe/libp2p-quic';
@@ -10,6 +12,7 @@ import { tcp } from '@libp2p/tcp';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import { Compressor, Decompressor } from 'snappy';
+import { afterEach } from 'vitest';
 
 /** A libp2p peer that knows nothing of Ethereum: it opens streams and keeps what comes. */
 export interface PlainPeer {
@@ -92,6 +95,52 @@ export async function plainPeer(options: PlainPeerOptions = {}): Promise<PlainPe
     identityOf: (peerId) => identities.get(peerId),
     topicsOf: (peerId) => topics.get(peerId) ?? new Set(),
     dial: (address) => libp2p.dial(multiaddr(address)),
+  };
+}
+
+export interface PlainPeers {
+  startPeer(options?: PlainPeerOptions): Promise<PlainPeer>;
+  /** A discv5 node of the record; it listens on the record's UDP port. */
+  startDiscovery(enr: SignableENR, privateKey: PrivateKey): Promise<Discv5>;
+  /** A peer that listens on TCP, and a discv5 node whose record says where. */
+  startListener(eth2: Uint8Array): Promise<{ readonly peer: PlainPeer; readonly discovery: Discv5 }>;
+}
+
+/** Peers that end with the test that has started them. */
+export function plainPeersForEachTest(): PlainPeers {
+  const peers: PlainPeer[] = [];
+  const discoveries: Discv5[] = [];
+  afterEach(async () => {
+    await Promise.all(discoveries.splice(0).map((discovery) => discovery.stop()));
+    await Promise.all(peers.splice(0).map((peer) => peer.libp2p.stop()));
+  });
+
+  async function startPeer(options: PlainPeerOptions = {}): Promise<PlainPeer> {
+    const peer = await plainPeer(options);
+    peers.push(peer);
+    return peer;
+  }
+  async function startDiscovery(enr: SignableENR, privateKey: PrivateKey): Promise<Discv5> {
+    const bindAddrs = { ip4: multiaddr(`/ip4/127.0.0.1/udp/${enr.udp ?? 0}`) };
+    const discovery = Discv5.create({ enr, privateKey, bindAddrs });
+    await discovery.start();
+    discoveries.push(discovery);
+    return discovery;
+  }
+  return {
+    startPeer,
+    startDiscovery,
+    async startListener(eth2) {
+      const privateKey = await generateKeyPair('secp256k1');
+      const peer = await startPeer({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'] });
+      const tcpPort = Number(peer.libp2p.getMultiaddrs()[0]?.toOptions().port);
+      const enr = SignableENR.createFromPrivateKey(privateKey);
+      enr.ip = '127.0.0.1';
+      enr.tcp = tcpPort;
+      enr.udp = tcpPort;
+      enr.set('eth2', eth2);
+      return { peer, discovery: await startDiscovery(enr, privateKey) };
+    },
   };
 }
 

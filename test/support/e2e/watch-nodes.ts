@@ -37,10 +37,7 @@ export function watchNodes({ devnet, sentry }: CrawledDevnet, onEpoch?: (epoch: 
     const { observation } = happening;
     observations.push(observation);
     at(observedIn, epochAt(devnet.network, observation.observedFromMs)).add(observation.peerId);
-    for (const failure of [...observation.missing, ...observation.problems]) {
-      // What we have not asked is nobody's failure: a Grandine is asked its Status once others agree on what it is told.
-      if (failure.cause !== 'cancelled') note(observation.peerId, failure);
-    }
+    for (const failure of [...observation.missing, ...observation.problems]) note(observation.peerId, failure);
   }
   const happenings$: Observable<Happening> = merge(sentry.happenings$, sentry.failed$);
   const watching = happenings$.subscribe({ next: take, error: (error: unknown) => broken.push(error) });

@@ -1,14 +1,6 @@
-import {
-  asyncScheduler,
-  type MonoTypeOperatorFunction,
-  race,
-  retry,
-  type SchedulerLike,
-  throwError,
-  timer,
-} from 'rxjs';
+import { asyncScheduler, type MonoTypeOperatorFunction, retry, type SchedulerLike, throwError } from 'rxjs';
 import type { Logger } from '../../logging/logger.ts';
-import { aborted } from './aborted.ts';
+import { againAfter } from './aborted.ts';
 import { EventLogUnreachableError } from './errors.ts';
 import { reconnectDelayMs } from './reconnects.ts';
 
@@ -44,8 +36,7 @@ export function untilReachable<T>({
       const retryMs = reconnectDelayMs(attempt);
       if (attempt % TOLD_ATTEMPTS === 1) logger.warn({ attempt, retryMs }, unreachable.message);
       else logger.debug({ attempt, retryMs }, unreachable.message);
-      const again$ = timer(retryMs, scheduler);
-      return signal === undefined ? again$ : race(again$, aborted(signal));
+      return againAfter(retryMs, signal, scheduler);
     },
   });
 }

@@ -1,14 +1,6 @@
-import {
-  asyncScheduler,
-  type MonoTypeOperatorFunction,
-  race,
-  retry,
-  type SchedulerLike,
-  throwError,
-  timer,
-} from 'rxjs';
+import { asyncScheduler, type MonoTypeOperatorFunction, retry, type SchedulerLike, throwError } from 'rxjs';
 import type { Logger } from '../../logging/logger.ts';
-import { aborted } from './aborted.ts';
+import { againAfter } from './aborted.ts';
 import { EventLogConfigError, isBusy } from './errors.ts';
 
 export interface UntilReadyOptions {
@@ -36,8 +28,7 @@ export function untilReady<T>({
       const passes = waits ? !(error instanceof EventLogConfigError) : isBusy(error);
       if (!passes || (attempt > ATTEMPTS && !waits)) return throwError(() => error);
       logger.warn({ err: error, attempt, retryMs: RETRY_MS }, 'JetStream is not ready');
-      const again$ = timer(RETRY_MS, scheduler);
-      return signal === undefined ? again$ : race(again$, aborted(signal));
+      return againAfter(RETRY_MS, signal, scheduler);
     },
   });
 }

@@ -4,11 +4,8 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { firstValueFrom, fromEvent, type Observable, race } from 'rxjs';
 import { failed, type Outcome, success } from '../../../consensus/failure.ts';
 import { parsePeerAddress } from '../../../consensus/peer-address.ts';
-import type { PeerLink } from '../../../streams/ports/peer-link.ts';
-import type { DueVisit } from '../../../streams/visit.ts';
+import type { DialTarget, PeerLink } from '../../../streams/ports/peer-link.ts';
 import { failureOf } from './failure-of.ts';
-
-export type DialTarget = Pick<DueVisit, 'peerId' | 'addresses'>;
 
 export interface DialingOptions {
   readonly node: Pick<Libp2p, 'peerId' | 'dial' | 'getConnections'>;

@@ -106,7 +106,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     inbound$: inbound,
     failed$: listening.lost$,
     leaveAll,
-    dial: ({ peerId, addresses }) => fromAbortable((signal) => dialing.connect({ peerId, addresses }, signal)),
+    dial: (target) => fromAbortable((signal) => dialing.connect(target, signal)),
     held: () => heldBy(node, pubsub, book),
     stop: async () => {
       isStopping = true;

@@ -1,7 +1,7 @@
 import { SignableENR } from '@chainsafe/enr';
 import type { PrivateKey } from '@libp2p/interface';
 import { fromHex } from '../../../consensus/bits.ts';
-import type { MetaData, Status } from '../../../consensus/containers.ts';
+import type { MetaData } from '../../../consensus/containers.ts';
 import { FAR_FUTURE_EPOCH, forkStepAt, type Network, nextForkStep } from '../../../consensus/network.ts';
 
 /** What we tell the network of ourselves: an honest light node that joins no subnet and keeps no blocks. */
@@ -16,20 +16,6 @@ export const OWN_METADATA: MetaData = {
   syncnets: new Uint8Array(1),
   custodyGroupCount: OWN_CUSTODY_GROUPS,
 };
-
-const ZERO_ROOT = '00'.repeat(32);
-
-/** A Status that claims nothing but the fork; every client accepts it (see the reference, 2.4). */
-export function initialStatus(network: Network, epoch: number): Status {
-  return {
-    forkDigest: forkStepAt(network, epoch).digest,
-    finalizedRoot: ZERO_ROOT,
-    finalizedEpoch: 0,
-    headRoot: ZERO_ROOT,
-    headSlot: 0,
-    earliestAvailableSlot: 0,
-  };
-}
 
 export interface OwnEndpoint {
   /** `null` when only others can tell: discv5 then sets the address, and its own port, by what peers say they see. */

@@ -4,9 +4,7 @@ import { setBits } from '../../../../src/consensus/bits.ts';
 import { parseTopic } from '../../../../src/consensus/subnets.ts';
 import { type Devnet, startDevnet } from '../../../../src/devnet/devnet.ts';
 import type { Host } from '../../../../src/io/network/libp2p/host.ts';
-import { initialStatus } from '../../../../src/io/network/own/own-record.ts';
-import { devnetNetwork, readDevnetFile } from '../../../../src/io/networks/network-file.ts';
-import { aHost, NOTHING_HELD } from '../../../support/network/test-host.ts';
+import { aHost, EMPTY_STATUS, NOTHING_HELD } from '../../../support/network/test-host.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
 
 let dir: Awaited<ReturnType<typeof tempDir>>;
@@ -17,9 +15,8 @@ let digest: string;
 beforeAll(async () => {
   dir = await tempDir();
   devnet = await startDevnet({ nodes: 6, seed: 11, slotMs: 250, dir: dir.path });
-  const network = devnetNetwork(await readDevnetFile(devnet.networkPath));
   digest = devnet.network.fork_digest;
-  host = await aHost({ ownStatus: () => initialStatus(network, 20) });
+  host = await aHost({ ownStatus: () => ({ ...EMPTY_STATUS, forkDigest: digest }) });
 });
 afterAll(async () => {
   await host.stop();

@@ -4,13 +4,7 @@ import { forkSteps } from '../../../../src/consensus/fork-schedule.ts';
 import type { Network } from '../../../../src/consensus/network.ts';
 import { builtInNetwork } from '../../../../src/consensus/networks.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../../../src/consensus/node-record.ts';
-import {
-  advanceRecord,
-  forkEntries,
-  initialStatus,
-  OWN_METADATA,
-  ownRecord,
-} from '../../../../src/io/network/own/own-record.ts';
+import { advanceRecord, forkEntries, OWN_METADATA, ownRecord } from '../../../../src/io/network/own/own-record.ts';
 
 const mainnet = builtInNetwork('mainnet');
 const STARTED_MS = 1_790_000_000_000;
@@ -128,18 +122,5 @@ describe('our record', () => {
 
     advanceRecord(record, mainnet, 412_000);
     expect(decoded(record.encodeTxt()).sequence).toBe(after.sequence);
-  });
-});
-
-describe('our first Status', () => {
-  it('claims the fork of the epoch and nothing else', () => {
-    expect(initialStatus(mainnet, 411_392)).toEqual({
-      forkDigest: 'cc2c5cdb',
-      finalizedRoot: '00'.repeat(32),
-      finalizedEpoch: 0,
-      headRoot: '00'.repeat(32),
-      headSlot: 0,
-      earliestAvailableSlot: 0,
-    });
   });
 });

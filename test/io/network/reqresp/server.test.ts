@@ -6,6 +6,7 @@ import { createLogger } from '../../../../src/io/logging/logger.ts';
 import { OWN_METADATA } from '../../../../src/io/network/own/own-record.ts';
 import { serve } from '../../../../src/io/network/reqresp/server.ts';
 import { type BarePeer, barePeer, collect, type Muxer } from '../../../support/network/bare-peer.ts';
+import { EMPTY_STATUS } from '../../../support/network/test-host.ts';
 
 const protocol = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -19,15 +20,6 @@ const GOODBYE_129 = '8100000000000000';
 
 const REQUEST_TIMEOUT_MS = 500;
 
-const OWN_STATUS: Status = {
-  forkDigest: '8c9f62fe',
-  finalizedRoot: '00'.repeat(32),
-  finalizedEpoch: 0,
-  headRoot: '00'.repeat(32),
-  headSlot: 0,
-  earliestAvailableSlot: 0,
-};
-
 describe.each<Muxer>(['yamux', 'mplex'])('the server over %s', (muxer) => {
   let server: BarePeer;
   let client: BarePeer;
@@ -39,7 +31,7 @@ describe.each<Muxer>(['yamux', 'mplex'])('the server over %s', (muxer) => {
     server = await barePeer({ muxer });
     client = await barePeer({ muxer });
     await serve(server.libp2p, {
-      ownStatus: () => OWN_STATUS,
+      ownStatus: () => EMPTY_STATUS,
       ownMetaData: () => OWN_METADATA,
       onStatus: (_, status) => statuses.push(status),
       onGoodbye: (_, reason) => goodbyes.push(reason),
@@ -65,7 +57,7 @@ describe.each<Muxer>(['yamux', 'mplex'])('the server over %s', (muxer) => {
   it('answers a Status with ours, and reports it', async () => {
     const answer = await ask('status/2', [STATUS_2]);
     expect(answer.subarray(0, 12)).toEqual(hex(`00 5c ${IDENTIFIER}`));
-    expect(statuses.at(-1)).toEqual(OWN_STATUS);
+    expect(statuses.at(-1)).toEqual(EMPTY_STATUS);
   });
 
   it('answers an old Status', async () => {

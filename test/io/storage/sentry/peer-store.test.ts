@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { newPeer, type PeerPhase, type PeerState } from '../../../../src/actors/peer.ts';
 import { CAUSES, failure, STAGES } from '../../../../src/consensus/failure.ts';
 import { sqlitePeerStore } from '../../../../src/io/storage/sentry/peer-store.ts';
-import { sentryDatabaseForEachTest } from '../../../support/sentry-database.ts';
+import { openSentryDatabase } from '../../../../src/io/storage/sentry/sentry-database.ts';
+import { databaseForEachTest } from '../../../support/database-for-each-test.ts';
 
-const sentry = sentryDatabaseForEachTest();
+const sentry = databaseForEachTest(openSentryDatabase);
 
 const unixMs = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const phase: fc.Arbitrary<PeerPhase> = fc.oneof(

@@ -1,17 +1,18 @@
 import { expect, it } from 'vitest';
 import { committedAmong, loadAppliedEvents } from '../../../../src/io/storage/tracker/applied-events.ts';
+import { openTracker } from '../../../../src/io/storage/tracker/database.ts';
 import { writeDeadLetters } from '../../../../src/io/storage/tracker/dead-letters.ts';
-import { trackerForEachTest } from '../../../support/tracker.ts';
+import { databaseForEachTest } from '../../../support/database-for-each-test.ts';
 
 /** What a consumer says of the events that it has dealt with, to those who want to let go of them. */
 
-const home = trackerForEachTest();
+const home = databaseForEachTest(openTracker);
 
-const among = (...eventIds: string[]) => committedAmong(home.tracker.reader, eventIds);
+const among = (...eventIds: string[]) => committedAmong(home.database.reader, eventIds);
 
 async function apply(...eventIds: string[]): Promise<void> {
-  const events = await loadAppliedEvents(home.tracker.writer);
-  await home.tracker.writer.transaction(() => events.write(eventIds, 0));
+  const events = await loadAppliedEvents(home.database.writer);
+  await home.database.writer.transaction(() => events.write(eventIds, 0));
 }
 
 it('knows the events of each producer, in any order and with gaps, and those of unknown make', async () => {
@@ -34,17 +35,17 @@ it('counts what was put aside, which is not offered again', async () => {
     reason: 'r',
     payload: new Uint8Array(),
   };
-  await home.tracker.writer.transaction(() =>
-    writeDeadLetters(home.tracker.writer, 'log', [{ ...letter, eventId: 'one:7' }], 0),
+  await home.database.writer.transaction(() =>
+    writeDeadLetters(home.database.writer, 'log', [{ ...letter, eventId: 'one:7' }], 0),
   );
   expect(await among('one:6', 'one:7')).toEqual(new Set(['one:7']));
 });
 
 it('does not count what is about to be committed', async () => {
-  const events = await loadAppliedEvents(home.tracker.writer);
+  const events = await loadAppliedEvents(home.database.writer);
   const { promise: told, resolve: go } = Promise.withResolvers<void>();
   const { promise: written, resolve: isWritten } = Promise.withResolvers<void>();
-  const committing = home.tracker.writer.transaction(async () => {
+  const committing = home.database.writer.transaction(async () => {
     await events.write(['one:0', 'foreign'], 0);
     isWritten();
     await told;

@@ -2,10 +2,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openSqlite } from '../../../../src/io/storage/sqlite/sqlite.ts';
+import { openTracker } from '../../../../src/io/storage/tracker/database.ts';
 import { TRACKER_FILE } from '../../../../src/io/storage/tracker/schema.ts';
-import { trackerForEachTest } from '../../../support/tracker.ts';
+import { databaseForEachTest } from '../../../support/database-for-each-test.ts';
 
-const home = trackerForEachTest();
+const home = databaseForEachTest(openTracker);
 
 const MEGABYTE = 1024 * 1024;
 const walBytes = async () => (await stat(join(home.path, `${TRACKER_FILE}-wal`))).size;
@@ -13,8 +14,8 @@ const walBytes = async () => (await stat(join(home.path, `${TRACKER_FILE}-wal`))
 /** Commits that write a megabyte each. */
 async function commit(from: number, count: number): Promise<void> {
   for (let index = from; index < from + count; index++) {
-    await home.tracker.writer.transaction(() =>
-      home.tracker.writer.run(
+    await home.database.writer.transaction(() =>
+      home.database.writer.run(
         'INSERT OR REPLACE INTO estimator_states VALUES (?, ?)',
         `p${index}`,
         new Uint8Array(MEGABYTE),
@@ -33,7 +34,7 @@ describe('a long look at the view', () => {
 
     await commit(1, 100);
     expect(await seen()).toEqual({ n: 1 });
-    expect(await home.tracker.reader.get('SELECT count(*) AS n FROM estimator_states')).toEqual({ n: 101 });
+    expect(await home.database.reader.get('SELECT count(*) AS n FROM estimator_states')).toEqual({ n: 101 });
     // What the look may still need cannot leave the log.
     expect(await walBytes()).toBeGreaterThan(95 * MEGABYTE);
 
@@ -46,7 +47,7 @@ describe('a long look at the view', () => {
   it('does not keep the log from being emptied while there are only short ones', async () => {
     for (let round = 0; round < 30; round++) {
       await commit(round, 1);
-      await home.tracker.reader.all('SELECT peer_id FROM estimator_states');
+      await home.database.reader.all('SELECT peer_id FROM estimator_states');
     }
     expect(await walBytes()).toBeLessThan(8 * MEGABYTE);
   });
@@ -56,13 +57,13 @@ it('however many ask for something large, files are read and commits are made at
   const slow = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000) SELECT sum(i) FROM n';
   const done: string[] = [];
   const asking = Array.from({ length: 12 }, async () => {
-    await home.tracker.figures.get(slow);
+    await home.database.figures.get(slow);
     done.push('large');
   });
   await Promise.all([
     commit(0, 1).then(() => done.push('commit')),
     readFile(join(home.path, TRACKER_FILE)).then(() => done.push('file')),
-    home.tracker.reader.get('SELECT count(*) FROM estimator_states').then(() => done.push('small')),
+    home.database.reader.get('SELECT count(*) FROM estimator_states').then(() => done.push('small')),
   ]);
   // Some of the large ones may have been done before; most were not waited for.
   expect(done.filter((what) => what === 'large').length).toBeLessThan(6);
