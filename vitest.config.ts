@@ -1,15 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const CORES = availableParallelism();
 
-/** Files that have a process each, and start first, with little beside them. */
+/** Files that have a process each, and start first. The longest come first. */
 const ALONE = [
   // Watch in real time what nodes do in each epoch, or servers that elect one of them: they wait more than they compute.
   'test/e2e/faults.test.ts',
-  'test/e2e/rollover.test.ts',
   'test/e2e/same-seed.test.ts',
+  'test/e2e/rollover.test.ts',
+  // Wait for whole seconds of manners.
+  'test/io/network/libp2p/leaving.test.ts',
+  'test/programs/sentry/inbound-manners.test.ts',
   'test/io/event-log/nats/cluster.test.ts',
   'test/programs/sentry/restarts.test.ts',
   // Counts what its process holds.
@@ -18,17 +22,48 @@ const ALONE = [
   'test/actors/registry-queue.test.ts',
 ];
 
+/** The longest of the others: what starts late and takes long is waited for with nothing beside it. */
+const LONG = [
+  'test/e2e/shutdown.test.ts',
+  'test/e2e/run.test.ts',
+  'test/io/event-log/nats/lease.test.ts',
+  'test/e2e/folder-in-use.test.ts',
+  'test/e2e/spool.test.ts',
+  'test/programs/consumer/consumer-faults.test.ts',
+  'test/e2e/locations.test.ts',
+  'test/e2e/terminal.test.ts',
+  'test/io/storage/parquet/upkeep.test.ts',
+  'test/devnet/reach.test.ts',
+  'test/e2e/restart.test.ts',
+  'test/e2e/replay.test.ts',
+  'test/io/network/libp2p/forgetful-store.test.ts',
+  'test/io/event-log/nats/stuck.test.ts',
+  'test/e2e/restored-copy.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order = [...ALONE, ...LONG];
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = order.findIndex((path) => moduleId.endsWith(path));
+      return place === -1 ? order.length : place;
+    };
+    return (await super.sort(files)).toSorted((one, other) => placeOf(one) - placeOf(other));
+  }
+}
+
 export default defineConfig({
   test: {
     setupFiles: ['test/setup.ts'],
     // Programs that tests start need less time to load their modules.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
+    sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, maxWorkers: CORES + 1, sequence: { groupOrder: 0 } },
+        test: { name: 'alone', include: ALONE, maxWorkers: CORES + 2, sequence: { groupOrder: 0 } },
       },
       {
         extends: true,

@@ -42,7 +42,7 @@ const NEEDS: Readonly<Partial<Record<Command, string>>> = {
 
 const MAX_HELP_COLUMNS = 100;
 const SWITCHES = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].isSwitch === true);
-const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
+const ASKS_FOR_HELP = /^(--help\b|-\w*h)/;
 
 /**
  * Reads the command line. `null` when it was answered with the help or the version, on standard output.
@@ -50,6 +50,8 @@ const GLOBAL_OPTIONS = optionsWhere((commands) => commands === undefined);
  */
 export async function parseCommandLine(args: readonly string[]): Promise<CommandCall | null> {
   let call: CommandCall | null = null;
+  // yargs lays out the help at every start, whether anybody asks for it or not: what is hidden costs no time.
+  const hidden = !args.some((arg) => ASKS_FOR_HELP.test(arg));
   const parser = yargs(args.map((arg) => (arg === '-' ? STDIN : arg)))
     .scriptName('valtrack')
     .usage('$0 <command>\n\nFinds the beacon nodes of an Ethereum network and estimates the validators behind them.')
@@ -61,8 +63,13 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
     })
     // Known from the start, so that a switch before the command does not swallow the command.
     .boolean(SWITCHES)
-    .option('config', { describe: 'YAML file with options, by their names here', type: 'string', requiresArg: true })
-    .options(GLOBAL_OPTIONS)
+    .option('config', {
+      describe: 'YAML file with options, by their names here',
+      type: 'string',
+      requiresArg: true,
+      hidden,
+    })
+    .options(optionsWhere((commands) => commands === undefined, { hidden }))
     .version(VERSION)
     .alias('h', 'help')
     .strict()
@@ -77,7 +84,7 @@ export async function parseCommandLine(args: readonly string[]): Promise<Command
       throw error === undefined || error.name === 'YError' ? new UsageError(explained(message, args)) : error;
     });
   for (const command of COMMANDS) {
-    addCommand(parser, command, ({ _, $0, config, file, peer, record, ...texts }) => {
+    addCommand(parser, command, { hidden }, ({ _, $0, config, file, peer, record, ...texts }) => {
       refuseSwitches(command, texts);
       call = {
         command,
@@ -100,7 +107,12 @@ function onlyText(name: string, value: unknown): string {
   return value === STDIN ? '-' : String(value);
 }
 
-function addCommand(parser: Argv, command: Command, choose: (texts: Record<string, unknown>) => void): void {
+function addCommand(
+  parser: Argv,
+  command: Command,
+  { hidden }: { readonly hidden: boolean },
+  choose: (texts: Record<string, unknown>) => void,
+): void {
   const { usage, describe } = USAGE[command];
   parser.command(
     usage,
@@ -108,7 +120,7 @@ function addCommand(parser: Argv, command: Command, choose: (texts: Record<strin
     (described) => {
       described
         .usage(`$0 ${usage}\n\n${describe}`)
-        .options(optionsWhere((commands) => commands?.includes(command) === true));
+        .options(optionsWhere((commands) => commands?.includes(command) === true, { hidden }));
       if (command === 'replay') {
         described.positional('file', { describe: 'Files, or - for standard input', array: true, type: 'string' });
       }
@@ -125,7 +137,10 @@ function addCommand(parser: Argv, command: Command, choose: (texts: Record<strin
 }
 
 /** Every value is text here; defaults are applied when values are read, and only shown by the help. */
-function optionsWhere(wanted: (commands: readonly Command[] | undefined) => boolean) {
+function optionsWhere(
+  wanted: (commands: readonly Command[] | undefined) => boolean,
+  { hidden }: { readonly hidden: boolean },
+) {
   return Object.fromEntries(
     Object.entries(OPTIONS)
       .filter(([, { commands }]) => wanted(commands))
@@ -137,6 +152,7 @@ function optionsWhere(wanted: (commands: readonly Command[] | undefined) => bool
             ...(isSwitch ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),
             describe: shown === undefined ? describe : `${describe} [default: ${shown}]`,
             ...(alias === undefined ? {} : { alias }),
+            hidden,
           },
         ];
       }),

@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 /** A crawler that is killed in the middle of its work, several times. */
 
-const NODES = 12;
+const NODES = 6;
 const KILLS = 3;
 
 let folder: Awaited<ReturnType<typeof tempDir>>;

@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 /** How the program begins, says how it is, and ends. */
 
-const NODES = 6;
+const NODES = 3;
 const WAIT = { timeout: 20_000, interval: 100 };
 /** Ctrl-C must not be waited for. */
 const STOP_MS = 5_000;
@@ -54,10 +54,10 @@ describe('run --network devnet', () => {
       expect(run.log).toContainEqual(expect.objectContaining({ msg: 'stopping', reason: signal }));
       const summary = run.stdout();
       expect(summary).toMatch(
-        /^valtrack stopped after 00:\d\d on devnet\.\n6 peers are known; \d+ observations were made, /,
+        /^valtrack stopped after 00:\d\d on devnet\.\n3 peers are known; \d+ observations were made, /,
       );
       expect(summary).toMatch(/client +nodes +observations +published count +estimate\n/);
-      expect(summary).toMatch(/6 of 6 nodes observed, each \d+\.\d times on average/);
+      expect(summary).toMatch(/3 of 3 nodes observed, each \d+\.\d times on average/);
       expect(/truth +([\d,]+)/.exec(summary)?.[1]).toBe(validators.toLocaleString('en-US'));
       const [, published] = /published rule +([\d,]+)/.exec(summary) ?? [];
       expect(Number(published?.replaceAll(',', ''))).toBeGreaterThanOrEqual(

@@ -1,7 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { firstValueFrom, timer } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, it, vi } from 'vitest';
 import { encodeMetaData, encodeStatus, type Status } from '../../../src/consensus/containers.ts';
 import { OWN_METADATA } from '../../../src/io/network/own/own-record.ts';
 import { encodeRequest, encodeResponse } from '../../../src/io/network/reqresp/payload.ts';
@@ -28,19 +28,13 @@ const STATUS: Status = {
   earliestAvailableSlot: 0,
 };
 
-let dir: Awaited<ReturnType<typeof tempDir>>;
-let cleanUp: AsyncDisposableStack;
-let sentry: SentryProgram;
-
-beforeEach(async () => {
-  cleanUp = new AsyncDisposableStack();
-  dir = await tempDir();
+async function aSentry(cleanUp: AsyncDisposableStack): Promise<SentryProgram> {
+  const dir = await tempDir();
   cleanUp.defer(() => dir.remove());
   const database = await openSentryDatabase(dir.path);
   cleanUp.defer(() => database.close());
-  sentry = await quietSentry({ slotMs: SLOT_MS, dataDir: dir.path, database });
-});
-afterEach(() => cleanUp.disposeAsync());
+  return quietSentry({ slotMs: SLOT_MS, dataDir: dir.path, database });
+}
 
 /** Answers what a visit asks, and takes down when it is told Goodbye. */
 async function behaveAsNode({ peer }: Negotiator): Promise<number[]> {
@@ -61,7 +55,7 @@ async function behaveAsNode({ peer }: Negotiator): Promise<number[]> {
 }
 
 /** A connection of its own, also beside others. */
-function dialAnew({ libp2p }: BarePeer, carrier: Carrier): Promise<Connection> {
+function dialAnew({ libp2p }: BarePeer, carrier: Carrier, sentry: SentryProgram): Promise<Connection> {
   const addresses = sentry.addresses.filter((address) => address.includes('quic-v1') === (carrier === 'quic'));
   return libp2p.dial(
     addresses.map((address) => multiaddr(address)),
@@ -76,19 +70,23 @@ async function askStatus(connection: Connection): Promise<number | undefined> {
   return answer[0];
 }
 
-describe.each<[Carrier, string]>([
+describe.concurrent.each<[Carrier, string]>([
   ['yamux', 'Lighthouse/v8.0.1-ced49dd'],
   ['mplex', 'lodestar/v1.44.0'],
   ['quic', 'Prysm/v7.1.2/c40b59a'],
 ])('over %s, %s that dials six times within an epoch and leaves a stream half negotiated', (carrier, agent) => {
-  it('has each Status answered, sees no stream ended by a FIN, and hears no two Goodbyes within ten seconds', async () => {
+  it('has each Status answered, sees no stream ended by a FIN, and hears no two Goodbyes within ten seconds', async ({
+    expect,
+  }) => {
+    await using cleanUp = new AsyncDisposableStack();
+    const sentry = await aSentry(cleanUp);
     const node = await negotiator(carrier, { agent });
     cleanUp.defer(() => node.peer.stop());
     const toldMs = await behaveAsNode(node);
     const answers: unknown[] = [];
     const ends: { readonly ended: Promise<StreamEnd> }[] = [];
     for (let dial = 0; dial < DIALS; dial++) {
-      const connection = await dialAnew(node.peer, carrier);
+      const connection = await dialAnew(node.peer, carrier, sentry);
       answers.push(await askStatus(connection));
       ends.push(await node.negotiate(connection));
       await firstValueFrom(timer(BETWEEN_DIALS_MS));

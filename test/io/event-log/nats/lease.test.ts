@@ -18,7 +18,7 @@ import { tempDir } from '../../../support/temp-dir.ts';
 /** Two consumers on one durable: one reads, the other stands by. */
 
 const TTL_MS = 900;
-const EVENTS = 5_000;
+const EVENTS = 3_000;
 /** Of test/support/nats-consumer-process.ts: what a consumer may have in hand when it is killed. */
 const BATCH = 50;
 const IN_FLIGHT = 200;

@@ -62,14 +62,18 @@ async function hearGoodbyes(peer: BarePeer, { delayMs = 0, closes = true } = {})
 
 describe.each<Carrier>(['yamux', 'mplex', 'quic'])('leaving a connection over %s', (carrier) => {
   it('ends a stream that is being negotiated by the end of the connection, and by nothing on the stream', async () => {
-    const { peer, negotiate } = await aNegotiator(carrier);
-    for (let round = 0; round < 2; round++) {
-      const { connection, link } = await dialledBy(peer, carrier);
-      const { ended } = await negotiate(connection);
-      link.leave('declined');
-      expect(await ended).toBe('connection ended');
-      await vi.waitFor(() => expect(connection.status).toBe('closed'));
-    }
+    const ends = await Promise.all(
+      [1, 2].map(async () => {
+        const { peer, negotiate } = await aNegotiator(carrier);
+        const { connection, link } = await dialledBy(peer, carrier);
+        const { ended } = await negotiate(connection);
+        link.leave('declined');
+        const end = await ended;
+        await vi.waitFor(() => expect(connection.status).toBe('closed'));
+        return end;
+      }),
+    );
+    expect(ends).toEqual(['connection ended', 'connection ended']);
   });
 
   it('answers a Status that is asked just then', async () => {
