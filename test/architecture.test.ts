@@ -161,3 +161,18 @@ describe('streams', () => {
     expect(unbounded.map(({ path }) => path)).toEqual([]);
   });
 });
+
+describe('docs/architecture.md', () => {
+  it('names every file of src once, under its folder', async () => {
+    const page = await readFile(join(ROOT, '../docs/architecture.md'), 'utf8');
+    const [, ...sections] = page.split('\n### ');
+    const named = sections.flatMap((section) => {
+      const [folder = '', ...lines] = section.split('\n');
+      return lines.flatMap((line) => {
+        const name = /^- `([^`]+)`: \S/.exec(line)?.[1];
+        return name === undefined ? [] : [join(folder, name)];
+      });
+    });
+    expect(named.toSorted()).toEqual(files.map(({ path }) => join('src', path)).toSorted());
+  });
+});

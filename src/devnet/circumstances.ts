@@ -1,8 +1,7 @@
-import { BOOTNODES } from './kinds.ts';
+import { BOOTNODES, type Kind } from './kinds.ts';
 import { seededRandom } from './random.ts';
-import type { NodeTruth } from './truth.ts';
 
-/** How much room for peers a node has, and whether it follows the chain; of consequence only where nodes treat peers as real ones do. */
+/** How much room for peers a node has, and whether it follows the chain. Only lenient nodes have room for everybody. */
 export const CIRCUMSTANCES = ['roomy', 'crowded', 'full', 'syncing'] as const;
 /** `crowded` nodes have as many peers as they want and prune; `full` ones have no place for two thirds of the time. */
 export type Circumstance = (typeof CIRCUMSTANCES)[number];
@@ -18,8 +17,13 @@ const SHARES = [
 const FULL_CYCLE_MS = 60_000;
 const FULL_MS = 40_000;
 
-/** Drawn apart from all else, so that a seed gives the same nodes whatever the manners. */
-export function circumstanceOf({ seed, index, behaviour, reach }: NodeTruth): Circumstance {
+export interface Circumstanced extends Pick<Kind, 'behaviour' | 'reach'> {
+  readonly seed: number;
+  readonly index: number;
+}
+
+/** Drawn apart from all else, so that a seed gives the same nodes with it as before it. */
+export function drawCircumstance({ seed, index, behaviour, reach }: Circumstanced): Circumstance {
   if (behaviour !== 'honest' || reach === 'nat' || index < BOOTNODES) return 'roomy';
   let drawn = seededRandom('circumstance', seed, index)();
   for (const [circumstance, share] of SHARES) {

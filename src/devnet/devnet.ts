@@ -31,8 +31,8 @@ export interface DevnetOptions {
   /** The epoch in which the devnet begins; 0 for a network at its genesis, before anything is finalized. By default 10. */
   readonly firstEpoch?: number;
   /**
-   * How nodes treat their peers. `lenient` by default; `as-real` has them dial, judge, ban and refuse as the clients do,
-   * with some nodes that are full, crowded or syncing.
+   * How nodes treat their peers. By default `as-real`: they dial, judge, ban and refuse as the clients do, and where there
+   * are nodes of every kind, some are full, crowded or syncing. `lenient` ones mind nothing and have room for everybody.
    */
   readonly manners?: Manners;
   /**
@@ -104,7 +104,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
 
 async function planOf(options: DevnetOptions): Promise<DevnetPlan> {
   const { nodes: count, seed, slotMs, faults: mixed = count >= MIN_MIXED_NODES, firstEpoch = FIRST_EPOCH } = options;
-  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, manners = 'lenient', bansAddresses = false } = options;
+  const { activeValidators = DEFAULT_ACTIVE_VALIDATORS, manners = 'as-real', bansAddresses = false } = options;
   if (!Number.isInteger(count) || count < 1 || count > MAX_NODES) {
     throw new RangeError(`a devnet has 1 to ${MAX_NODES} nodes, not ${count}`);
   }

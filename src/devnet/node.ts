@@ -1,5 +1,5 @@
 import type { ENR, SignableENR } from '@chainsafe/enr';
-import { type Circumstance, circumstanceOf } from './circumstances.ts';
+import type { Circumstance } from './circumstances.ts';
 import { type DevnetClock, slotAt } from './clock.ts';
 import { SLOTS_PER_EPOCH } from './duties.ts';
 import type { Host } from './host.ts';
@@ -14,7 +14,7 @@ import { seekPeers } from './seeker.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 import type { NodeTruth } from './truth.ts';
 
-/** How nodes treat their peers: with patience, or as their clients really do. */
+/** How nodes treat their peers: as their clients really do, or with patience. */
 export const MANNERS = ['lenient', 'as-real'] as const;
 export type Manners = (typeof MANNERS)[number];
 
@@ -24,7 +24,7 @@ export interface NodeOptions {
   readonly clock: DevnetClock;
   readonly host: Host;
   readonly record: SignableENR;
-  /** `lenient` unless told otherwise. */
+  /** `as-real` unless told otherwise. */
   readonly manners?: Manners;
   /** Only where manners are as real: whether banned peers count against the address that they have come from. */
   readonly bansAddresses?: boolean;
@@ -57,8 +57,8 @@ const REAL_SLOT_MS = 12_000;
 
 /** Makes a beacon node of a host: it serves, it follows its duties, and it treats peers as its client does. */
 export async function simulateNode(options: NodeOptions): Promise<SimulatedNode> {
-  const { truth, schedule, host, manners = 'lenient' } = options;
-  const circumstance = manners === 'as-real' ? circumstanceOf(truth) : 'roomy';
+  const { truth, schedule, host, manners = 'as-real' } = options;
+  const circumstance = manners === 'as-real' ? truth.circumstance : 'roomy';
   const presence = new PresentNode(options);
   const duties = new DisposableStack();
   if (host.libp2p !== null) {

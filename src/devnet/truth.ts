@@ -4,6 +4,7 @@ import type { PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { epochsUntilRotation } from './assignment.ts';
 import { sha256 } from './bytes.ts';
+import { type Circumstance, drawCircumstance } from './circumstances.ts';
 import { CLIENT_NAMES, CLIENTS, type ClientName } from './clients.ts';
 import type { DutyHolder } from './duties.ts';
 import { type Kind, mixedKinds, plainKinds, type Trait } from './kinds.ts';
@@ -22,6 +23,7 @@ export interface NodeTruth extends DutyHolder, Kind {
   readonly stakeEth: number;
   readonly custodyGroupCount: number;
   readonly place: Place;
+  readonly circumstance: Circumstance;
 }
 
 export interface TruthOptions {
@@ -83,6 +85,7 @@ export function drawTruth({ nodes, seed, activeValidators, firstEpoch, mixed = f
       stakeEth,
       custodyGroupCount: custodyGroupCount(traits, stakeEth),
       place: drawPlace(random, kind.reach),
+      circumstance: mixed ? drawCircumstance({ ...kind, seed, index }) : 'roomy',
     };
   });
 }

@@ -42,7 +42,7 @@ describe('valtrack probe', () => {
         failure: null,
         client: node.client,
         client_version: node.agent,
-        transport: 'tcp',
+        transport: node.multiaddrs.some((address) => address.includes('quic-v1')) ? 'quic' : 'tcp',
         direction: 'outbound',
         status: { fork_digest: digest },
         metadata: { attnets: node.long_lived_subnets, custody_group_count: node.custody_group_count },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { circumstanceOf, roomAt } from '../../src/devnet/circumstances.ts';
+import { roomAt } from '../../src/devnet/circumstances.ts';
 import { BOOTNODES } from '../../src/devnet/kinds.ts';
 import { drawTruth } from '../../src/devnet/truth.ts';
 
@@ -7,7 +7,7 @@ const truths = drawTruth({ nodes: 1_000, seed: 3, activeValidators: 1_000_000, f
 
 describe('circumstances', () => {
   it('are odd for about one honest node in six, and for none that is faulty, behind a router or a bootnode', () => {
-    const odd = truths.filter((truth) => circumstanceOf(truth) !== 'roomy');
+    const odd = truths.filter(({ circumstance }) => circumstance !== 'roomy');
     expect(
       odd.every(({ behaviour, reach, index }) => behaviour === 'honest' && reach !== 'nat' && index >= BOOTNODES),
     ).toBe(true);
@@ -15,7 +15,12 @@ describe('circumstances', () => {
     // 0.16 of 800 and more: four standard deviations are 0.05.
     expect(odd.length / honest.length).toBeGreaterThan(0.11);
     expect(odd.length / honest.length).toBeLessThan(0.21);
-    expect(new Set(odd.map(circumstanceOf))).toEqual(new Set(['crowded', 'full', 'syncing']));
+    expect(new Set(odd.map(({ circumstance }) => circumstance))).toEqual(new Set(['crowded', 'full', 'syncing']));
+  });
+
+  it('are as good as can be where all nodes are plain', () => {
+    const plain = drawTruth({ nodes: 200, seed: 3, activeValidators: 1_000_000, firstEpoch: 10 });
+    expect(new Set(plain.map(({ circumstance }) => circumstance))).toEqual(new Set(['roomy']));
   });
 
   it('leave a full node with a place for a third of each minute, not all at once', () => {

@@ -18,7 +18,7 @@ const { startPeer } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
-  devnet = await startDevnet({ nodes: 16, seed: 1, slotMs: 1_000, dir: dir.path });
+  devnet = await startDevnet({ nodes: 16, seed: 1, slotMs: 1_000, dir: dir.path, manners: 'lenient' });
 });
 afterAll(async () => {
   await devnet.stop();

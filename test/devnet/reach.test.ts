@@ -16,7 +16,7 @@ const { startPeer, startDiscovery, startListener } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
-  devnet = await startDevnet({ nodes: 80, seed: 4, slotMs: EPOCH_MS / 32, dir: dir.path, faults: true });
+  devnet = await startDevnet({ nodes: 80, seed: 4, slotMs: EPOCH_MS / 32, dir: dir.path, faults: true, manners: 'lenient' });
 });
 afterAll(async () => {
   await devnet.stop();
