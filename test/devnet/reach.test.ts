@@ -16,7 +16,14 @@ const { startPeer, startDiscovery, startListener } = plainPeersForEachTest();
 
 beforeAll(async () => {
   dir = await tempDir();
-  devnet = await startDevnet({ nodes: 80, seed: 4, slotMs: EPOCH_MS / 32, dir: dir.path, faults: true, manners: 'lenient' });
+  devnet = await startDevnet({
+    nodes: 80,
+    seed: 4,
+    slotMs: EPOCH_MS / 32,
+    dir: dir.path,
+    faults: true,
+    manners: 'lenient',
+  });
 });
 afterAll(async () => {
   await devnet.stop();
