@@ -32,7 +32,7 @@ export interface InboundVisits {
 
 export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
   const { registry, send, ledger, slots, room, tally, clock, scheduler, declines } = options;
-  const { wait, letGo, isWelcome } = createKeeping(options);
+  const { wait, waitAgain, letGo, isWelcome } = createKeeping(options);
   /** The epoch in which a connection was looked at last, or the registry had no room for its peer. Once is enough, whatever came of it. */
   const lookedIn = new WeakMap<PeerLink, number>();
 
@@ -55,7 +55,7 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
       return null;
     }
     const lease = ledger.begin(peerId, { slots, nowMs, addresses: [] });
-    const visited = { ...look, leave: onceOnly(() => wait(link)) };
+    const visited = { ...look, leave: onceOnly(() => waitAgain(link)) };
     ledger.connected({ peerId, lease }, visited);
     const enr = registry.get(peerId)?.enr ?? null;
     return { peerId, lease, enr, link: visited, ...(look === link ? {} : { isFurtherLook: true }) };

@@ -11,6 +11,11 @@ import type { WaitingRoom } from './waiting-room.ts';
 export interface Keeping {
   /** Keeps whom we cannot dial, and holds the others until they have been answered; leaves who finds no room. */
   wait(link: PeerLink): void;
+  /**
+   * The same after a visit, except that who has said nothing of its topics is not kept: a hello that went astray on another
+   * connection is not said again as long as this one lasts.
+   */
+  waitAgain(link: PeerLink): void;
   /** Leaves those that have waited long enough. */
   letGo(): void;
   /** Whether we have to do with the peer. */
@@ -49,17 +54,31 @@ export function createKeeping({ registry, room, patience, tally, scheduler, decl
     leave(link);
   }
 
+  function wait(link: PeerLink): void {
+    const { peerId, address } = link;
+    const mayStay = !declines(peerId, address) && !canDial(registry.get(peerId));
+    if (!mayStay || !room.keep(link, scheduler.now() + ANSWERED_MS)) hold(link);
+  }
+
   return {
     isWelcome,
-    wait(link) {
-      const { peerId, address } = link;
-      const mayStay = !declines(peerId, address) && !canDial(registry.get(peerId));
-      if (!mayStay || !room.keep(link, scheduler.now() + ANSWERED_MS)) hold(link);
-    },
+    wait,
+    waitAgain: (link) => (hasSaidHello(link) ? wait(link) : hold(link)),
     letGo() {
       for (const link of room.takeOverdue(scheduler.now())) leave(link);
       // What makes somebody unwelcome is known when its visit has ended, and it is kept by then.
       for (const link of room.kept()) if (!isWelcome(link)) hold(link);
     },
   };
+}
+
+/** What was heard so far comes at once. */
+function hasSaidHello({ subscriptions$ }: PeerLink): boolean {
+  let isHeard = false;
+  subscriptions$
+    .subscribe(() => {
+      isHeard = true;
+    })
+    .unsubscribe();
+  return isHeard;
 }

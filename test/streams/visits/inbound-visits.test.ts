@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { map } from 'rxjs';
+import { map, NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { PeerState } from '../../../src/actors/peer.ts';
 import { visitTimeMs } from '../../../src/actors/schedule.ts';
@@ -51,6 +51,17 @@ describe('a peer that dials us', () => {
     }
     expect(left).toEqual([]);
     expect(room.size).toBe(1);
+  });
+
+  it('from behind NAT and says nothing of its topics is let go, so that it comes again and says them', () => {
+    const { call, runTo, visits } = callers({ known: [knownPeer('a', NATED)] });
+    const { left } = call('a', { subscriptions$: NEVER });
+    runTo(5_000);
+    expect(left).toMatchObject([{ isDialable: false }]);
+    const next = call('a');
+    runTo(3 * EPOCH_MS - 1);
+    expect(next.left).toEqual([]);
+    expect(visits.map(({ fromMs }) => CLOCK.epochAt(fromMs))).toEqual([0, 1, 2]);
   });
 
   it.each<[string, Partial<PeerState> | null, boolean, boolean]>([

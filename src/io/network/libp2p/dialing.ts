@@ -1,7 +1,7 @@
 import { type Connection, type Libp2p, type PeerId, UnexpectedPeerError } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
-import { firstValueFrom, fromEvent, type Observable, race } from 'rxjs';
+import { firstValueFrom, fromEvent, type Observable, race, type SchedulerLike, timer } from 'rxjs';
 import { failed, type Outcome, success } from '../../../consensus/failure.ts';
 import { parsePeerAddress } from '../../../consensus/peer-address.ts';
 import type { DialTarget, PeerLink } from '../../../streams/ports/peer-link.ts';
@@ -16,6 +16,9 @@ export interface DialingOptions {
   readonly isGivenUp: (connection: Connection) => boolean;
   /** Emits when a connection has ended. */
   readonly closedOf: (connection: Connection) => Observable<unknown>;
+  /** For how many milliseconds the peer should not be dialled anew, for it may not know yet that it was left. */
+  readonly pauseMs: (peerId: string) => number;
+  readonly scheduler: SchedulerLike;
 }
 
 export interface Dialing {
@@ -28,7 +31,8 @@ export interface Dialing {
 /** An address that has not answered by then is left for the next; the last one has the rest of the time. */
 const PATIENCE_PER_ADDRESS_MS = 3_000;
 
-export function createDialing({ node, linkOf, abandon, isGivenUp, closedOf }: DialingOptions): Dialing {
+export function createDialing(options: DialingOptions): Dialing {
+  const { node, linkOf, abandon, isGivenUp, closedOf, pauseMs, scheduler } = options;
   const awaited = new Set<DialTarget>();
 
   async function connect(target: DialTarget, signal: AbortSignal): Promise<Outcome<PeerLink>> {
@@ -62,7 +66,7 @@ export function createDialing({ node, linkOf, abandon, isGivenUp, closedOf }: Di
       const isLast = index === dialable.length - 1;
       const patience = isLast ? signal : AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_PER_ADDRESS_MS)]);
       try {
-        const connection = await lastingConnection(address, patience);
+        const connection = await lastingConnection(address, peerId, patience);
         signal.throwIfAborted();
         if (connection.remotePeer.toString() === peerId) return success(linkSince(connection, startMs));
         // libp2p takes whoever answers for the peer that was dialled, so that is looked at here.
@@ -83,8 +87,10 @@ export function createDialing({ node, linkOf, abandon, isGivenUp, closedOf }: Di
   }
 
   /** libp2p gives the connection that is there already; one that is about to end is waited for. */
-  async function lastingConnection(address: Multiaddr, signal: AbortSignal): Promise<Connection> {
+  async function lastingConnection(address: Multiaddr, peerId: string, signal: AbortSignal): Promise<Connection> {
     for (;;) {
+      await firstValueFrom(race(timer(pauseMs(peerId), scheduler), fromEvent(signal, 'abort')));
+      signal.throwIfAborted();
       const connection = await node.dial(address, { signal });
       if (!isGivenUp(connection)) return connection;
       await firstValueFrom(race(closedOf(connection), fromEvent(signal, 'abort')));

@@ -19,6 +19,7 @@ import { gossipOnlyWith, hearSubscriptions } from './gossip.ts';
 import { type KnownClients, knownClients } from './known-clients.ts';
 import { createLink, departWithin, type LinkContext } from './link.ts';
 import { createNode, type NodeOptions } from './node.ts';
+import { createPartings, type Partings } from './partings.ts';
 import { createSubscriptionBook, type SubscriptionBook } from './subscription-book.ts';
 
 export interface HostOptions extends NodeOptions {
@@ -64,6 +65,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const { logger, scheduler = asyncScheduler, agentOf = () => null } = options;
   const book = createSubscriptionBook(Date.now);
   const endings = connectionEndings();
+  const partings = createPartings(scheduler.now.bind(scheduler));
   const claims = createClaims();
   const clients = knownClients(agentOf);
   const inbound = new Subject<PeerLink>();
@@ -80,7 +82,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const linkOf = (connection: Connection) => createLink(connection, contextOf(connection));
   const abandon = (connection: Connection) => linkOf(connection).leave('given-up');
-  const dialing = createDialing({ node, linkOf, abandon, isGivenUp: claims.isGivenUp, closedOf: endings.of });
+  const dialing = createDialing({
+    ...{ node, linkOf, abandon, scheduler },
+    ...{ isGivenUp: claims.isGivenUp, closedOf: endings.of, pauseMs: partings.pauseMs },
+  });
 
   function settle(connection: Connection): void {
     if (isStopping) end(connection);
@@ -89,7 +94,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       abandon(connection);
   }
   hearSubscriptions(pubsub, book);
-  watchConnections(node, { book, endings, settle, forget: forgetting(node, pubsub, logger) });
+  watchConnections(node, { book, endings, partings, settle, forget: forgetting(node, pubsub, logger) });
   const listening = watchListening(node);
   const onTold = (said: Told) => told.next(said);
   await serveAs(node, options, { clients, scheduler, onGoodbye: endings.saidGoodbye, onTold });
@@ -123,18 +128,22 @@ export async function startHost(options: HostOptions): Promise<Host> {
 interface Watching {
   readonly book: SubscriptionBook;
   readonly endings: Endings;
+  readonly partings: Pick<Partings, 'ended'>;
   /** Decides whose a connection is that has just opened. */
   readonly settle: (connection: Connection) => void;
   readonly forget: (peerId: PeerId) => void;
 }
 
-function watchConnections(node: Libp2p, { book, endings, settle, forget }: Watching): void {
+function watchConnections(node: Libp2p, { book, endings, partings, settle, forget }: Watching): void {
   node.addEventListener('connection:open', ({ detail: connection }) => {
     book.open(connection.remotePeer.toString());
     endings.opened(connection);
     settle(connection);
   });
-  node.addEventListener('connection:close', ({ detail: connection }) => endings.closed(connection));
+  node.addEventListener('connection:close', ({ detail: connection }) => {
+    endings.closed(connection);
+    partings.ended(connection.remotePeer.toString());
+  });
   node.addEventListener('peer:disconnect', ({ detail: peerId }) => {
     book.close(peerId.toString());
     forget(peerId);
