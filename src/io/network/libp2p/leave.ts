@@ -33,6 +33,8 @@ export interface LeaveOptions {
   readonly goodbye: () => bigint | null;
   /** Emits when the connection has ended from the other side. */
   readonly closed$: Observable<unknown>;
+  /** Nothing was asked for so long, and nothing more will be: 250 ms by default, and at least so much. */
+  readonly quietMs?: number;
   /** How long what the peer has asked may take. */
   readonly patienceMs?: number;
   /** How long all of it may take. */
@@ -42,7 +44,7 @@ export interface LeaveOptions {
   readonly onProblem?: (error: unknown) => void;
 }
 
-/** Nothing asked for so long: whoever has just connected asks for our Status within a round trip or two. */
+/** Whoever has just connected asks for our Status within a round trip or two. */
 const QUIET_MS = 250;
 const LOOK_MS = 50;
 /**
@@ -59,7 +61,8 @@ const LASTING = /^\/(meshsub|floodsub)\//;
 
 /** Resolves when the connection has ended, or stays. Never rejects. */
 export async function leave(connection: Connection, options: LeaveOptions): Promise<void> {
-  const { staysFor = () => false, goodbye, closed$, patienceMs = PATIENCE_MS, onProblem = () => {} } = options;
+  const { staysFor = () => false, goodbye, closed$, onProblem = () => {} } = options;
+  const { patienceMs = PATIENCE_MS, quietMs = 0 } = options;
   const { scheduler = asyncScheduler, limitMs = patienceMs + GOODBYE_MS + CLOSE_MS } = options;
   let stays = false;
   const farewell$ = defer(() => {
@@ -67,7 +70,10 @@ export async function leave(connection: Connection, options: LeaveOptions): Prom
     const reason = stays ? null : goodbye();
     return reason === null ? EMPTY : tell(connection, reason, closed$, scheduler);
   });
-  const left$ = concat(quiet(connection, patienceMs, scheduler), farewell$).pipe(ignoreElements());
+  const left$ = concat(
+    quiet(connection, { quietMs: Math.max(QUIET_MS, quietMs), patienceMs }, scheduler),
+    farewell$,
+  ).pipe(ignoreElements());
   try {
     await firstValueFrom(race(left$, closed$, timer(limitMs, scheduler)), { defaultValue: undefined });
   } catch (error) {
@@ -77,14 +83,18 @@ export async function leave(connection: Connection, options: LeaveOptions): Prom
 }
 
 /** Completes when the peer has had nothing open for a moment, or when patience is at its end. */
-function quiet(connection: Connection, patienceMs: number, scheduler: SchedulerLike): Observable<unknown> {
+function quiet(
+  connection: Connection,
+  { quietMs, patienceMs }: { readonly quietMs: number; readonly patienceMs: number },
+  scheduler: SchedulerLike,
+): Observable<unknown> {
   const startMs = scheduler.now();
   let busyMs = startMs;
   return timer(0, LOOK_MS, scheduler).pipe(
     takeWhile(() => {
       const nowMs = scheduler.now();
       if (connection.streams.some(isWaitedFor)) busyMs = nowMs;
-      const isQuiet = nowMs - busyMs >= QUIET_MS;
+      const isQuiet = nowMs - busyMs >= quietMs;
       return !isQuiet && nowMs - startMs < patienceMs;
     }),
   );

@@ -1,6 +1,6 @@
 import type { Identify } from '@libp2p/identify';
 import type { Connection } from '@libp2p/interface';
-import { firstValueFrom, type Observable, race, type SchedulerLike, timer } from 'rxjs';
+import { defer, firstValueFrom, type Observable, race, type SchedulerLike, tap, timer } from 'rxjs';
 import {
   decodeMetaData,
   decodeStatus,
@@ -42,6 +42,12 @@ export interface LinkContext {
   readonly scheduler: SchedulerLike;
 }
 
+/** A peer that has answered us asks its own next question within so many times what its slowest answer took. */
+const QUIET_ANSWERS = 2;
+const MAX_QUIET_MS = 2_000;
+
+const quietMsAfter = (slowestAnswerMs: number) => Math.min(MAX_QUIET_MS, QUIET_ANSWERS * slowestAnswerMs);
+
 /** A stranger's agent string is cut to this. */
 const MAX_AGENT_LENGTH = 256;
 const MAX_LISTEN_ADDRESSES = 32;
@@ -53,6 +59,7 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
   const polite = { peerId, ledger, scheduler };
   let identity: Outcome<Identity> | null = null;
   let hasLeft = false;
+  let slowestAnswerMs = 0;
   claims.claim(connection);
 
   /** Who has said who it is need not say it again. */
@@ -63,6 +70,16 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
     return identity;
   }
 
+  function timed<T>(ask: (signal: AbortSignal) => Promise<T>): Observable<T> {
+    return defer(() => {
+      const startMs = scheduler.now();
+      const note = () => {
+        slowestAnswerMs = Math.max(slowestAnswerMs, scheduler.now() - startMs);
+      };
+      return fromAbortable(ask).pipe(tap(note));
+    });
+  }
+
   const link: PeerLink = {
     peerId,
     address: connection.remoteAddr.decapsulateCode(P2P_CODE).toString(),
@@ -70,11 +87,11 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
     transport: transportOf(connection),
     client: () => clients.clientOf(peerId),
     openedMs: connection.timeline.open,
-    identify: () => fromAbortable(identified),
+    identify: () => timed(identified),
     status: (own) =>
-      politely(() => fromAbortable((signal) => askStatus(connection, own, signal)), { ...polite, asked: 'status' }),
+      politely(() => timed((signal) => askStatus(connection, own, signal)), { ...polite, asked: 'status' }),
     metaData: () =>
-      politely(() => fromAbortable((signal) => askMetaData(connection, signal)), { ...polite, asked: 'metadata' }),
+      politely(() => timed((signal) => askMetaData(connection, signal)), { ...polite, asked: 'metadata' }),
     subscriptions$: book.of(peerId),
     closed$,
     told$,
@@ -84,7 +101,7 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
       hasLeft = true;
       if (!claims.release(connection)) return;
       logger.trace({ peerId, leaving }, 'leaving a connection');
-      void depart(connection, isDialable, context);
+      void depart(connection, { isDialable, quietMs: quietMsAfter(slowestAnswerMs) }, context);
     },
   };
   return link;
@@ -93,10 +110,15 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
 /**
  * Ends a connection unless somebody claims it meanwhile, with the Goodbye that its client gains by, if it may be told one now.
  */
-async function depart(connection: Connection, isDialable: boolean, context: LinkContext): Promise<void> {
+async function depart(
+  connection: Connection,
+  { isDialable, quietMs }: { readonly isDialable: boolean; readonly quietMs: number },
+  context: LinkContext,
+): Promise<void> {
   const { claims } = context;
   await leave(connection, {
     ...farewellOf(connection, isDialable, context),
+    quietMs,
     staysFor: () => !claims.giveUp(connection),
   });
 }

@@ -1,7 +1,7 @@
 import type { Identify } from '@libp2p/identify';
 import type { Connection } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { firstValueFrom, NEVER, of, Subject } from 'rxjs';
+import { firstValueFrom, NEVER, of, Subject, timer } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { knownClients } from '../../../../src/io/network/libp2p/known-clients.ts';
 import { createLink, type LinkContext } from '../../../../src/io/network/libp2p/link.ts';
@@ -69,6 +69,27 @@ describe('leaving', () => {
     expect(connection.abort).not.toHaveBeenCalled();
     taken.leave('visited');
     await advance(500);
+    expect(connection.abort).toHaveBeenCalledOnce();
+  });
+
+  it.each([
+    ['a moment', 100, 250],
+    ['twice as long', 700, 1_400],
+    ['two seconds at most', 4_000, 2_000],
+  ])('waits for questions for %s, after a slowest answer of %i ms: %i ms', async (_, answerMs, quietMs) => {
+    const { scheduler, advance } = virtualTime();
+    const connection = aConnection();
+    const identify = async () => {
+      await firstValueFrom(timer(answerMs, scheduler));
+      return { listenAddrs: [] };
+    };
+    const link = createLink(connection, linkContext({ scheduler, identify: { identify } as unknown as Identify }));
+    link.identify().subscribe();
+    await advance(answerMs);
+    link.leave('visited');
+    await advance(quietMs - 10);
+    expect(connection.abort).not.toHaveBeenCalled();
+    await advance(110);
     expect(connection.abort).toHaveBeenCalledOnce();
   });
 
