@@ -6,6 +6,7 @@ import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../../src/devnet/faults.ts';
 import { REACHES } from '../../src/devnet/kinds.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
+import { grudgesIn, readPenalties } from '../../src/devnet/penalties.ts';
 import { type CrawledDevnet, crawlDevnet } from '../support/e2e/crawled-devnet.ts';
 import { epochStartMs, isNamed, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -21,6 +22,8 @@ const LATE_MS = 2_000;
 const NAMED_BY_EPOCH = 16;
 const LOOK_MS = 100;
 const MAX_HEAP_GROWTH_BYTES = 24e6;
+/** A Lighthouse that syncs asks whoever it has met, and takes a point of a hundred from whoever has no blocks. */
+const UNAVOIDABLE: ReadonlySet<string> = new Set(['blocks refused']);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -57,6 +60,8 @@ afterAll(async () => {
 
 const nodes = (suits: (node: DevnetNode) => boolean) => crawled.devnet.network.nodes.filter(suits);
 const isHonest = ({ behaviour }: DevnetNode) => behaviour === 'honest';
+/** Those that are full, or have as many peers as they want, turn away even whom they like. */
+const hasRoom = ({ circumstance }: DevnetNode) => circumstance === 'roomy' || circumstance === 'syncing';
 const isObserved = ({ peer_id }: DevnetNode) => watch.observations.some(({ peerId }) => peerId === peer_id);
 const unnamed = (suits: (node: DevnetNode) => boolean) =>
   nodes((node) => suits(node) && !isNamed(node, watch.failuresOf(node.peer_id)));
@@ -67,15 +72,29 @@ const unobserved = (some: readonly DevnetNode[], epoch: number) =>
 
 describe('a crawl of nodes of every kind', () => {
   it.each(REACHES)('observes each honest node in each epoch: %s', (reach) => {
-    const reached = nodes((node) => isHonest(node) && node.reach === reach);
+    const reached = nodes((node) => isHonest(node) && node.reach === reach && node.circumstance !== 'full');
     expect(reached).not.toEqual([]);
     for (const epoch of wholeEpochs) expect(unobserved(reached, epoch), `epoch ${epoch}`).toEqual([]);
   });
 
   it.each(CLIENT_NAMES)('observes %s, and finds nothing wrong with it', (client) => {
-    const honest = nodes((node) => isHonest(node) && node.client === client);
+    const honest = nodes((node) => isHonest(node) && node.client === client && hasRoom(node));
     expect(honest).not.toEqual([]);
     expect(honest.filter(({ peer_id }) => watch.failuresOf(peer_id).size > 0).map(described)).toEqual([]);
+  });
+
+  it('does nothing that an honest node holds against it but what is unavoidable, and is banned by none', async () => {
+    const penalties = await readPenalties(crawled.devnet.penaltiesPath);
+    const grudges = grudgesIn(penalties.filter(({ peer_id }) => peer_id === crawled.sentry.peerId));
+    const held = grudges.flatMap(({ node, client, reasons, bannedAtMs }) => {
+      const isTold = nodes((one) => isHonest(one) && one.peer_id === node).length > 0;
+      if (!isTold || (bannedAtMs === null && Object.keys(reasons).every((reason) => UNAVOIDABLE.has(reason))))
+        return [];
+      return { client, reasons, bannedAtMs };
+    });
+    expect(held).toEqual([]);
+    // The book is kept.
+    expect(penalties).not.toEqual([]);
   });
 
   it.each(FAULT_NAMES)('names %s', (fault) => {
