@@ -1,11 +1,11 @@
+import { fork } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { firstValueFrom } from 'rxjs';
 import { encodeRequest } from '../src/io/network/reqresp/payload.ts';
 import { STATUS_PROTOCOLS } from '../src/io/network/reqresp/protocols.ts';
-import { barePeer, collect } from '../test/support/network/bare-peer.ts';
+import { barePeer, type Carrier, collect } from '../test/support/network/bare-peer.ts';
 import { aHost, QUIC, TCP } from '../test/support/network/test-host.ts';
 
 /**
@@ -23,29 +23,24 @@ const TOPICS = [0, 1, 2].map((subnet) => `/eth2/8c9f62fe/beacon_attestation_${su
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-if (isMainThread) await measure(Number(process.argv[2] ?? 2_000), process.argv[3] === 'quic' ? 'quic' : 'tcp');
-else await dialAsStrangers(workerData as Strangers);
+const carrier: Carrier = process.argv[3] === 'quic' ? 'quic' : 'yamux';
+if (process.send === undefined) await measure(Number(process.argv[2] ?? 2_000));
+else dialAsStrangers(process.argv.slice(4));
 
-interface Strangers {
-  readonly addresses: readonly string[];
-  readonly carrier: 'tcp' | 'quic';
-}
-
-async function measure(identities: number, carrier: 'tcp' | 'quic'): Promise<void> {
+async function measure(identities: number): Promise<void> {
   const host = await aHost({ listen: [carrier === 'quic' ? QUIC : TCP] });
   let left = 0;
   host.inbound$.subscribe((link) => {
     left++;
     firstValueFrom(link.identify()).then(() => link.leave('declined'));
   });
-  const strangers = new Worker(new URL(import.meta.url), {
-    workerData: { addresses: host.addresses, carrier } satisfies Strangers,
-  });
+  // In a process of their own: what they cost is not what they leave behind here.
+  const strangers = fork(new URL(import.meta.url), ['', carrier, ...host.addresses]);
   const heaps: { readonly connections: number; readonly heapBytes: number }[] = [];
   for (let step = 0; step <= STEPS; step++) {
     if (step > 0) {
       const done = new Promise((resolve) => strangers.once('message', resolve));
-      strangers.postMessage(identities / STEPS);
+      strangers.send(identities / STEPS);
       await done;
     }
     await setTimeout(SETTLE_MS);
@@ -61,7 +56,7 @@ async function measure(identities: number, carrier: 'tcp' | 'quic'): Promise<voi
     const perConnection = (last.heapBytes - first.heapBytes) / (last.connections - first.connections);
     console.log(`for good, after the first quarter: ${Math.round(perConnection)} bytes a connection`);
   }
-  await strangers.terminate();
+  strangers.disconnect();
   await host.stop();
 }
 
@@ -69,9 +64,9 @@ function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-async function dialAsStrangers({ addresses, carrier }: Strangers): Promise<void> {
+function dialAsStrangers(addresses: readonly string[]): void {
   const visit = async (index: number) => {
-    const peer = await barePeer({ muxer: carrier === 'quic' ? 'quic' : 'yamux', topics: TOPICS });
+    const peer = await barePeer({ muxer: carrier, topics: TOPICS });
     try {
       const connection = await peer.dial(addresses);
       const stream = await connection.newStream([...STATUS_PROTOCOLS.keys()]);
@@ -84,12 +79,12 @@ async function dialAsStrangers({ addresses, carrier }: Strangers): Promise<void>
       await peer.stop();
     }
   };
-  parentPort?.on('message', async (count: number) => {
+  process.on('message', async (count: number) => {
     let next = 0;
     const takeTurns = async () => {
       while (next < count) await visit(next++);
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, takeTurns));
-    parentPort?.postMessage('done');
+    process.send?.('done');
   });
 }
