@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-const CORES = availableParallelism();
+/** Most of the time a test waits: for other processes, for sockets, for a slot to begin. */
+const WORKERS = 2 * availableParallelism();
 
-/** Files that have a process each, and start first. The longest come first. */
+/** Files that have a process each. */
 const ALONE = [
   // Watch in real time what nodes do in each epoch, or servers that elect one of them: they wait more than they compute.
   'test/e2e/faults.test.ts',
@@ -63,7 +64,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'alone', include: ALONE, maxWorkers: CORES + 2, sequence: { groupOrder: 0 } },
+        test: { name: 'alone', include: ALONE, maxWorkers: WORKERS },
       },
       {
         extends: true,
@@ -73,9 +74,7 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...ALONE],
           // A process that has loaded the modules for one file has them for the next.
           isolate: false,
-          // Most of the time a test waits: for other processes, for sockets, for a slot to begin.
-          maxWorkers: 2 * CORES,
-          sequence: { groupOrder: 1 },
+          maxWorkers: WORKERS,
         },
       },
     ],

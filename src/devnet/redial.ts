@@ -39,17 +39,18 @@ export function keepDialling(options: RedialOptions): Redialling {
   const activity = new Subscription();
 
   const isConnected = (record: ENR) => libp2p.getConnections(record.peerId).length > 0;
-  /** Whom a dial has reached. A node that has only heard of others, who may not be there, goes on looking. */
-  const reached = new Set<string>();
+  /** Whom the last dial has not reached. A node that has heard only of such goes on looking. */
+  const missed = new Set<string>();
   const dial = async (record: ENR) => {
     const address = addressOf(record, libp2p);
     if (address === null || isConnected(record)) return;
     const peerId = record.peerId.toString();
     try {
       await libp2p.dial(address.encapsulate(`/p2p/${peerId}`), { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
-      reached.add(peerId);
+      missed.delete(peerId);
       onDialled(peerId, address, null);
     } catch (error) {
+      missed.add(peerId);
       onDialled(peerId, address, error);
     }
   };
@@ -60,7 +61,7 @@ export function keepDialling(options: RedialOptions): Redialling {
     for (const record of due) await dial(record);
   };
   const look = async () => {
-    if (wantsPeers() && !strangers.known().some(({ peerId }) => reached.has(peerId.toString()))) await strangers.look();
+    if (wantsPeers() && strangers.known().every(({ peerId }) => missed.has(peerId.toString()))) await strangers.look();
   };
   const quietly = (during: string, work: () => Promise<void>) => () =>
     from(work().catch((error: unknown) => onFailure(during, error)));

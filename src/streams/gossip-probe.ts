@@ -86,6 +86,7 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
 
   return defer(() => {
     let closing: Failure | null = null;
+    let isHeard = false;
     const closed$ = link.closed$.pipe(
       tap((reason) => {
         closing = reason;
@@ -104,14 +105,17 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
 
     return link.subscriptions$.pipe(
       takeUntil(done$),
+      tap(() => {
+        isHeard = true;
+      }),
       reduce((picture, rpc) => add(picture, rpc, acceptedDigests()), BLANK),
       map((picture) => conclude(visit, picture, scheduler.now(), closing)),
+      finalize(() => link.leave(isHeard ? 'visited' : 'unheard')),
     );
   }).pipe(
     catchError((error: unknown) =>
       of(visitFailed(visit, failure('subscriptions', 'unknown', String(error)), visit.agent)),
     ),
-    finalize(() => link.leave('visited')),
   );
 }
 

@@ -19,7 +19,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 /** The whole program on a network whose truth is known: once in one process, once as three with a real nats-server. */
 
-const NODES = 24;
+const NODES = 16;
 const SEED = 7;
 const SLOT_MS = 150;
 const EPOCHS = 2;

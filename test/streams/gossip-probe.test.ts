@@ -276,7 +276,7 @@ describe('gossipProbe', () => {
       observedFromMs: -4,
       observedToMs: TIMEOUT_MS,
     });
-    expect(probing.link.leavings).toEqual(['visited']);
+    expect(probing.link.leavings).toEqual(['unheard']);
   });
 
   it('takes MetaData alone as an observation', () => {
@@ -308,7 +308,7 @@ describe('gossipProbe', () => {
   it('fails with the first thing that went wrong when nothing at all was learnt', () => {
     const probing = probe({ visit: UNKNOWN });
     expect(probing.outcome).toEqual({ ok: false, value: { peerId: 'a', lease: 1, failure: failure('status', 'eof') } });
-    expect(probing.link.leavings).toEqual(['visited']);
+    expect(probing.link.leavings).toEqual(['unheard']);
   });
 
   it('ends when the peer hangs up, and says why nothing was heard', () => {
@@ -363,7 +363,7 @@ describe('gossipProbe', () => {
       const probing$ = helpers.cold('a', { a: greeted(link) }).pipe(gossipProbe(options(helpers)));
       helpers.expectObservable(probing$, '---!').toBe('');
     });
-    expect(link.leavings).toEqual(['visited']);
+    expect(link.leavings).toEqual(['unheard']);
   });
 
   it('watches many at a time, turns away what finds every place taken, and hangs up on each once', () => {

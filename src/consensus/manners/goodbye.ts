@@ -2,8 +2,8 @@ import type { Client } from '../client.ts';
 
 /** With which Goodbye a connection is left, if with any (phase0/p2p-interface.md "Goodbye", and the codes that clients add). */
 
-/** Why a connection is left. */
-export const LEAVINGS = ['visited', 'declined', 'no-room', 'foreign-fork', 'given-up', 'stopping'] as const;
+/** Why a connection is left. `unheard`: nothing was said on it of gossip topics. */
+export const LEAVINGS = ['visited', 'unheard', 'declined', 'no-room', 'foreign-fork', 'given-up', 'stopping'] as const;
 export type Leaving = (typeof LEAVINGS)[number];
 
 export const GOODBYE = { clientShutdown: 1n, tooManyPeers: 129n } as const;

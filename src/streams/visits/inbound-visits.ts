@@ -3,6 +3,7 @@ import { canDial } from '../../actors/can-dial.ts';
 import { isInFlight, type PeerState } from '../../actors/peer.ts';
 import { visitTimeMs } from '../../actors/schedule.ts';
 import type { NetworkClock } from '../../consensus/clock.ts';
+import type { Leaving } from '../../consensus/manners/goodbye.ts';
 import type { Slots } from '../flow/slots.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
 import { type ConnectedVisit, type VisitOutcome, visitSucceeded } from '../visit.ts';
@@ -32,7 +33,7 @@ export interface InboundVisits {
 
 export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
   const { registry, send, ledger, slots, room, tally, clock, scheduler, declines } = options;
-  const { wait, waitAgain, letGo, isWelcome } = createKeeping(options);
+  const { wait, part, letGo, isWelcome } = createKeeping(options);
   /** The epoch in which a connection was looked at last, or the registry had no room for its peer. Once is enough, whatever came of it. */
   const lookedIn = new WeakMap<PeerLink, number>();
 
@@ -55,7 +56,10 @@ export function inboundVisits(options: InboundVisitsOptions): InboundVisits {
       return null;
     }
     const lease = ledger.begin(peerId, { slots, nowMs, addresses: [] });
-    const visited = { ...look, leave: onceOnly(() => waitAgain(link)) };
+    const visited = {
+      ...look,
+      leave: onceOnly((leaving: Leaving) => (leaving === 'unheard' ? part(link) : wait(link))),
+    };
     ledger.connected({ peerId, lease }, visited);
     const enr = registry.get(peerId)?.enr ?? null;
     return { peerId, lease, enr, link: visited, ...(look === link ? {} : { isFurtherLook: true }) };
@@ -106,12 +110,12 @@ function isUnderWay(peer: PeerState | undefined): boolean {
   return peer !== undefined && isInFlight(peer);
 }
 
-function onceOnly(work: () => void): () => void {
+function onceOnly<Argument>(work: (argument: Argument) => void): (argument: Argument) => void {
   let isDone = false;
-  return () => {
+  return (argument) => {
     if (isDone) return;
     isDone = true;
-    work();
+    work(argument);
   };
 }
 

@@ -2,6 +2,7 @@ import type { SchedulerLike } from 'rxjs';
 import { canDial, needNotDial } from '../../actors/can-dial.ts';
 import type { Registry } from '../../actors/registry.ts';
 import type { Cause } from '../../consensus/failure.ts';
+import type { Leaving } from '../../consensus/manners/goodbye.ts';
 import type { PeerLink } from '../ports/peer-link.ts';
 import type { VisitTally } from '../visit-tally.ts';
 import { ANSWERED_MS, type Patience } from './patience.ts';
@@ -11,11 +12,8 @@ import type { WaitingRoom } from './waiting-room.ts';
 export interface Keeping {
   /** Keeps whom we cannot dial, and holds the others until they have been answered; leaves who finds no room. */
   wait(link: PeerLink): void;
-  /**
-   * The same after a visit, except that who has said nothing of its topics is not kept: a hello that went astray on another
-   * connection is not said again as long as this one lasts.
-   */
-  waitAgain(link: PeerLink): void;
+  /** Leaves a connection on which nothing was said of topics: as long as it lasts, a hello that went astray is not said again. */
+  part(link: PeerLink): void;
   /** Leaves those that have waited long enough. */
   letGo(): void;
   /** Whether we have to do with the peer. */
@@ -40,10 +38,10 @@ export function createKeeping({ registry, room, patience, tally, scheduler, decl
     return !declines(peerId, address) && !UNWELCOME.has(registry.get(peerId)?.lastFailure?.cause);
   }
 
-  function leave(link: PeerLink): void {
+  function leave(link: PeerLink, leaving: Leaving = 'declined'): void {
     const { peerId, address } = link;
     // Nor need somebody come again who asked to be left alone.
-    link.leave('declined', { isDialable: declines(peerId, address) || needNotDial(registry.get(peerId)) });
+    link.leave(leaving, { isDialable: declines(peerId, address) || needNotDial(registry.get(peerId)) });
   }
 
   function hold(link: PeerLink): void {
@@ -63,22 +61,11 @@ export function createKeeping({ registry, room, patience, tally, scheduler, decl
   return {
     isWelcome,
     wait,
-    waitAgain: (link) => (hasSaidHello(link) ? wait(link) : hold(link)),
+    part: (link) => leave(link, 'unheard'),
     letGo() {
       for (const link of room.takeOverdue(scheduler.now())) leave(link);
       // What makes somebody unwelcome is known when its visit has ended, and it is kept by then.
       for (const link of room.kept()) if (!isWelcome(link)) hold(link);
     },
   };
-}
-
-/** What was heard so far comes at once. */
-function hasSaidHello({ subscriptions$ }: PeerLink): boolean {
-  let isHeard = false;
-  subscriptions$
-    .subscribe(() => {
-      isHeard = true;
-    })
-    .unsubscribe();
-  return isHeard;
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { map, NEVER } from 'rxjs';
+import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { PeerState } from '../../../src/actors/peer.ts';
 import { visitTimeMs } from '../../../src/actors/schedule.ts';
@@ -54,10 +54,10 @@ describe('a peer that dials us', () => {
   });
 
   it('from behind NAT and says nothing of its topics is let go, so that it comes again and says them', () => {
-    const { call, runTo, visits } = callers({ known: [knownPeer('a', NATED)] });
-    const { left } = call('a', { subscriptions$: NEVER });
+    const { call, runTo, visits } = callers({ known: [knownPeer('a', NATED)], isUnheard: (before) => before === 0 });
+    const { left } = call('a');
     runTo(5_000);
-    expect(left).toMatchObject([{ isDialable: false }]);
+    expect(left).toEqual([{ atMs: 100, isDialable: false }]);
     const next = call('a');
     runTo(3 * EPOCH_MS - 1);
     expect(next.left).toEqual([]);

@@ -1,4 +1,4 @@
-import { concat, NEVER, of, ReplaySubject, Subject, VirtualTimeScheduler } from 'rxjs';
+import { ReplaySubject, Subject, VirtualTimeScheduler } from 'rxjs';
 import type { PeerState } from '../../../src/actors/peer.ts';
 import { type Failure, failure } from '../../../src/consensus/failure.ts';
 import { createSlots } from '../../../src/streams/flow/slots.ts';
@@ -10,7 +10,7 @@ import { createPatience } from '../../../src/streams/visits/patience.ts';
 import { createPeers } from '../../../src/streams/visits/peers.ts';
 import { createVisitLedger } from '../../../src/streams/visits/visit-ledger.ts';
 import { createWaitingRoom } from '../../../src/streams/visits/waiting-room.ts';
-import { type FakeLink, fakeLink, hello, type LinkBehaviour } from './link.ts';
+import { type FakeLink, fakeLink, type LinkBehaviour } from './link.ts';
 import { CLOCK, EPOCH_MS } from './network.ts';
 
 /** What becomes of peers that dial us, in virtual time; the visits themselves are played. */
@@ -35,6 +35,8 @@ export interface CallersOptions {
   /** What is wrong with a peer when it is visited, if anything is. */
   readonly trouble?: (peerId: string) => Failure | null;
   readonly declines?: (peerId: string) => boolean;
+  /** Whether nothing is said of topics in a visit; by how many there were before. */
+  readonly isUnheard?: (before: number) => boolean;
 }
 
 export interface Visited {
@@ -80,7 +82,7 @@ export function callers(options: CallersOptions = {}) {
   const underWay = new Set<string>();
 
   function end({ peerId, lease, link }: ConnectedVisit, fromMs: number): void {
-    link.leave('visited');
+    link.leave(options.isUnheard?.(visits.length) ? 'unheard' : 'visited');
     ledger.end({ peerId, lease });
     underWay.delete(peerId);
     const wrong = trouble(peerId);
@@ -114,11 +116,7 @@ export function callers(options: CallersOptions = {}) {
       const atMs = scheduler.now();
       const left: Call['left'] = [];
       const link: FakeLink = {
-        ...fakeLink({
-          ...{ peerId, direction: 'inbound', openedMs: atMs, closed$: closed },
-          subscriptions$: concat(of(hello(atMs, [])), NEVER),
-          ...behaviour,
-        }),
+        ...fakeLink({ peerId, direction: 'inbound', openedMs: atMs, closed$: closed, ...behaviour }),
         leave: (_, told) => {
           left.push({ atMs: scheduler.now(), isDialable: told?.isDialable });
         },

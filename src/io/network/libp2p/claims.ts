@@ -10,6 +10,8 @@ export interface Claims {
   release(connection: Connection): boolean;
   /** False when somebody uses it; otherwise nobody can from now on, for it is about to end. */
   giveUp(connection: Connection): boolean;
+  /** Nobody new is to use it, and it ends when the last who does has left it. */
+  spoil(connection: Connection): void;
   /** Whether it is about to end: then it is of no use, though it is open. */
   isGivenUp(connection: Connection): boolean;
 }
@@ -33,6 +35,7 @@ export function createClaims(): Claims {
       givenUp.add(connection);
       return true;
     },
+    spoil: (connection) => void givenUp.add(connection),
     isGivenUp: (connection) => givenUp.has(connection),
   };
 }

@@ -99,6 +99,7 @@ export function createLink(connection: Connection, context: LinkContext): PeerLi
     leave(leaving, { isDialable } = { isDialable: connection.direction === 'outbound' }) {
       if (hasLeft) return;
       hasLeft = true;
+      if (leaving === 'unheard') claims.spoil(connection);
       if (!claims.release(connection)) return;
       logger.trace({ peerId, leaving }, 'leaving a connection');
       void depart(connection, { isDialable, quietMs: quietMsAfter(slowestAnswerMs) }, context);

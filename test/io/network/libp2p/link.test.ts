@@ -93,6 +93,21 @@ describe('leaving', () => {
     expect(connection.abort).toHaveBeenCalledOnce();
   });
 
+  it('a connection on which no topic was named makes it of no use to others at once', async () => {
+    const { scheduler, advance } = virtualTime();
+    const connection = aConnection();
+    const context = linkContext({ scheduler });
+    const other = createLink(connection, context);
+    createLink(connection, context).leave('unheard');
+    expect(context.claims.isGivenUp(connection)).toBe(true);
+    // Who uses it already goes on.
+    await advance(5_000);
+    expect(connection.abort).not.toHaveBeenCalled();
+    other.leave('visited');
+    await advance(500);
+    expect(connection.abort).toHaveBeenCalledOnce();
+  });
+
   it('makes the connection of no use to others from the end on', async () => {
     const { scheduler, advance } = virtualTime();
     const connection = aConnection();
