@@ -9,6 +9,7 @@ import { agentOf } from './agent.ts';
 import { networkNamed } from './network-option.ts';
 import type { Options } from './options.ts';
 import { probeReport, renderProbeReport } from './probe-report.ts';
+import { STOP_SIGNALS, type StopSignal } from './stop-signals.ts';
 import { UsageError } from './usage-error.ts';
 
 const EXIT_NOT_OBSERVED = 1;
@@ -24,6 +25,10 @@ export async function probe(options: Options, [text = '']: readonly string[]): P
   const logger = createLogger({ level: options.logLevel, format: options.logFormat });
   // What the peer brings about inside a library must not take the answer away.
   const faults = listenForFaults(logger);
+  const stop = new AbortController();
+  // Whoever dies in the middle of a question leaves it unanswered at the peer; the second signal ends it as ever.
+  const onStop = (signal: StopSignal) => stop.abort(signal);
+  for (const signal of STOP_SIGNALS) process.once(signal, onStop);
   const observing = probePeer({
     network,
     target,
@@ -32,9 +37,17 @@ export async function probe(options: Options, [text = '']: readonly string[]): P
     dwellMs: options.dwellMs ?? defaultDwellMs(network),
     state: await openProbeState(probeFolder(process.env), logger),
     logger,
+    signal: stop.signal,
   });
-  const outcome = await Promise.race([observing, faults.first.then((error) => Promise.reject(error))]);
+  const outcome = await Promise.race([observing, faults.first.then((error) => Promise.reject(error))]).catch(
+    (error: unknown) => (stop.signal.aborted ? null : Promise.reject(error)),
+  );
   faults.release();
+  for (const signal of STOP_SIGNALS) process.off(signal, onStop);
+  if (outcome === null) {
+    process.kill(process.pid, stop.signal.reason);
+    return EXIT_NOT_OBSERVED;
+  }
   const report = probeReport(target, outcome);
   const forPeople = process.stdout.isTTY === true && !options.json;
   process.stdout.write(`${forPeople ? renderProbeReport(report) : JSON.stringify(report)}\n`);

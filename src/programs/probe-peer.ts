@@ -1,6 +1,6 @@
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
-import { asyncScheduler, firstValueFrom, of } from 'rxjs';
+import { asyncScheduler, firstValueFrom, fromEvent, of, takeUntil } from 'rxjs';
 import { networkClock } from '../consensus/clock.ts';
 import { createOwnStatus } from '../consensus/manners/own-status.ts';
 import { acceptedDigests, type Network } from '../consensus/network.ts';
@@ -58,14 +58,19 @@ export interface ProbeOptions {
   /** Who probes are, and what they have asked. */
   readonly state: ProbeState;
   readonly logger: Logger;
+  /** Ends the probe before its time; what it has begun is taken leave of all the same. */
+  readonly signal: AbortSignal;
 }
 
 const TIMEOUT_MS = 10_000;
 const ONE_VISIT = { concurrency: 1, maxWaiting: 0, timeoutMs: TIMEOUT_MS, scheduler: asyncScheduler } as const;
 
-/** Observes one peer once, with the stages that the crawler uses, under the identity of all probes. */
+/**
+ * Observes one peer once, with the stages that the crawler uses, under the identity of all probes.
+ * @throws the reason of `signal`, once the peer has been left and what it was asked is remembered
+ */
 export async function probePeer(options: ProbeOptions): Promise<VisitOutcome<Observation>> {
-  const { network, target, agent, listenIp, dwellMs, state, logger } = options;
+  const { network, target, agent, listenIp, dwellMs, state, logger, signal } = options;
   const clock = networkClock(network);
   const acceptedNow = () => acceptedDigests(network, clock.epochAt(Date.now()));
   const own = createOwnStatus(network, clock);
@@ -93,7 +98,11 @@ export async function probePeer(options: ProbeOptions): Promise<VisitOutcome<Obs
       through(handshakes),
       through(gossipProbe({ ...ONE_VISIT, settleMs: dwellMs, dwellMs, acceptedDigests: acceptedNow })),
     );
-    return await firstValueFrom(outcome$);
+    const aborted$ = signal.aborted ? of(null) : fromEvent(signal, 'abort');
+    const outcome = await firstValueFrom(outcome$.pipe(takeUntil(aborted$)), { defaultValue: null });
+    signal.throwIfAborted();
+    if (outcome === null) throw new Error('a probe ended without an outcome');
+    return outcome;
   } finally {
     await host.stop();
     await state.remember().catch((error: unknown) => logger.warn({ err: error }, 'what was asked could not be kept'));

@@ -1,10 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SignableENR } from '@chainsafe/enr';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProbeReport } from '../../src/commands/probe-report.ts';
 import { type Devnet, startDevnet } from '../../src/devnet/devnet.ts';
 import { inProcess } from '../support/commands/in-process.ts';
-import { valtrackDone } from '../support/e2e/valtrack.ts';
+import { valtrack, valtrackDone } from '../support/e2e/valtrack.ts';
 import { barePeer } from '../support/network/bare-peer.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -128,6 +130,22 @@ describe('valtrack probe', () => {
     peer.libp2p.addEventListener('peer:identify', ({ detail }) => agents.push(detail.agentVersion));
     await probed(`${peer.address}/p2p/${peer.peerId}`, '--contact', 'https://example.org/crawler');
     expect(agents).toEqual([expect.stringMatching(/^valtrack\/\d+\.\d+\.\d+\S* \(https:\/\/example\.org\/crawler\)$/)]);
+    await peer.stop();
+  });
+
+  it('that is told to stop in the middle of a question remembers it, and ends as the signal ends it', async () => {
+    const peer = await barePeer();
+    const program = valtrack(probing(`${peer.address}/p2p/${peer.peerId}`), {
+      env: { XDG_STATE_HOME: dir.path },
+    });
+    await peer.serve('/eth2/beacon_chain/req/status/2/ssz_snappy', () => {
+      program.child.kill('SIGTERM');
+    });
+    await program.exited;
+    expect(program.child.signalCode).toBe('SIGTERM');
+    expect(program.stdout()).toBe('');
+    const asked = JSON.parse(await readFile(join(dir.path, 'valtrack', 'probe', 'asked.json'), 'utf8')) as object[];
+    expect(asked).toEqual([expect.objectContaining({ peerId: peer.peerId, status: [expect.any(Number)] })]);
     await peer.stop();
   });
 
