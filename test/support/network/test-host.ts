@@ -1,9 +1,12 @@
 import { generateKeyPair } from '@libp2p/crypto/keys';
+import { firstValueFrom } from 'rxjs';
 import type { Status } from '../../../src/consensus/containers.ts';
 import { createMannersLedger } from '../../../src/consensus/manners/ledger.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
 import { type Host, type HostOptions, startHost } from '../../../src/io/network/libp2p/host.ts';
 import { OWN_METADATA } from '../../../src/io/network/own/own-record.ts';
+import type { PeerLink } from '../../../src/streams/ports/peer-link.ts';
+import type { BarePeer } from './bare-peer.ts';
 
 export const TCP = '/ip4/127.0.0.1/tcp/0';
 export const QUIC = '/ip4/127.0.0.1/udp/0/quic-v1';
@@ -37,4 +40,14 @@ export async function aHost(options: Partial<HostOptions> = {}): Promise<Host> {
     logger: createLogger({ level: 'silent', format: 'json' }),
     ...options,
   });
+}
+
+/** A connection of the host's with the peer, as a visit has it. @throws when the dial fails */
+export async function visitTo(
+  host: Host,
+  { peerId, address }: Pick<BarePeer, 'peerId' | 'address'>,
+): Promise<PeerLink> {
+  const outcome = await firstValueFrom(host.dial({ peerId, addresses: [address], enr: null }));
+  if (!outcome.ok) throw new Error(outcome.failure.detail);
+  return outcome.value;
 }

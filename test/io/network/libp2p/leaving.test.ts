@@ -8,7 +8,7 @@ import type { PeerLink } from '../../../../src/streams/ports/peer-link.ts';
 import { type BarePeer, type BarePeerOptions, type Carrier, collect } from '../../../support/network/bare-peer.ts';
 import { type Negotiator, negotiator } from '../../../support/network/negotiating.ts';
 import { quicSpy } from '../../../support/network/quic-spy.ts';
-import { aHost, NOTHING_HELD, QUIC, TCP } from '../../../support/network/test-host.ts';
+import { aHost, NOTHING_HELD, QUIC, TCP, visitTo } from '../../../support/network/test-host.ts';
 
 const request = (method: string) => `/eth2/beacon_chain/req/${method}/ssz_snappy`;
 const STATUS_2 = encodeRequest(new Uint8Array(92));
@@ -122,20 +122,14 @@ describe.each<Carrier>(['yamux', 'mplex', 'quic'])('leaving a connection over %s
   it('gives a dial that comes meanwhile a connection that lasts', async () => {
     const { peer } = await aNegotiator(carrier, { agent: PRYSM });
     await hearGoodbyes(peer, { delayMs: 500 });
-    const target = { peerId: peer.peerId, addresses: [peer.address], enr: null };
-    const visit = async () => {
-      const outcome = await firstValueFrom(host.dial(target));
-      if (!outcome.ok) throw new Error(outcome.failure.detail);
-      return outcome.value;
-    };
-    const first = await visit();
+    const first = await visitTo(host, peer);
     await firstValueFrom(first.identify());
     first.leave('visited');
     // At first it is taken over; once a Goodbye is said it has to end.
-    const second = await visit();
+    const second = await visitTo(host, peer);
     second.leave('visited');
     await firstValueFrom(timer(400));
-    const third = await visit();
+    const third = await visitTo(host, peer);
     expect(third.openedMs).toBeGreaterThan(first.openedMs);
     await firstValueFrom(timer(1_500));
     expect(await firstValueFrom(third.identify())).toMatchObject({ ok: true });

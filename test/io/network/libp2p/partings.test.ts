@@ -2,7 +2,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { createPartings } from '../../../../src/io/network/libp2p/partings.ts';
 import { barePeer } from '../../../support/network/bare-peer.ts';
-import { aHost } from '../../../support/network/test-host.ts';
+import { aHost, visitTo } from '../../../support/network/test-host.ts';
 
 describe('a peer that was just left', () => {
   it('is not dialled anew for a second, and others are', () => {
@@ -20,17 +20,11 @@ describe('a peer that was just left', () => {
   it('has one connection at a time, on the wire as well', async () => {
     const host = await aHost();
     const peer = await barePeer();
-    const target = { peerId: peer.peerId, addresses: [peer.address], enr: null };
-    const visit = async () => {
-      const outcome = await firstValueFrom(host.dial(target));
-      if (!outcome.ok) throw new Error(outcome.failure.detail);
-      return outcome.value;
-    };
-    const first = await visit();
+    const first = await visitTo(host, peer);
     const ended = firstValueFrom(first.closed$).then(() => Date.now());
     first.leave('visited');
     const endedMs = await ended;
-    const second = await visit();
+    const second = await visitTo(host, peer);
     expect(second.openedMs - endedMs).toBeGreaterThanOrEqual(950);
     second.leave('visited');
     await vi.waitFor(async () => expect((await host.held()).connections).toBe(0));
