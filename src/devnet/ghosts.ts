@@ -12,6 +12,7 @@ const NODES = 4;
 /** Records of 300 bytes that fit into a datagram, and datagrams that an asker takes. */
 const RECORDS_PER_ANSWER = 3;
 const ANSWERS = 4;
+const TOLD = ANSWERS * RECORDS_PER_ANSWER;
 const KEYS_TRIED = 32;
 /** New records in a second, lest the lie cost more than the network; beyond that the latest are told again. */
 const NEW_PER_SECOND = 48;
@@ -51,12 +52,12 @@ function createGhosts(discovery: Discv5, block: AddressBlock): (distances: reado
   let budget = NEW_PER_SECOND;
   let refilledMs = 0;
 
-  const invent = (distances: ReadonlySet<number>): void => {
+  const invent = (distances: ReadonlySet<number>): ENR | null => {
     const raw = new Uint8Array(sha256(Buffer.from(`valtrack devnet ghost|${nodeId}|${made}`)));
     const number = made++;
     const { nodeId: deriveNodeId, publicKey } = getV4Crypto();
     const distance = log2Distance(nodeId, deriveNodeId(publicKey(raw)));
-    if (!distances.has(distance)) return;
+    if (!distances.has(distance)) return null;
     const port = new Uint8Array([block.port >> 8, block.port & 255]);
     const host = block.host(FIRST_VACANT_INDEX + (number % VACANT_ADDRESSES));
     const isOurs = kept.length % (FOREIGN_PER_OURS + 1) === 0;
@@ -71,17 +72,24 @@ function createGhosts(discovery: Discv5, block: AddressBlock): (distances: reado
       cgc: new Uint8Array([4]),
       nfd: new Uint8Array(4),
     });
-    kept.push({ distance, record: record.toENR() });
+    const told = record.toENR();
+    kept.push({ distance, record: told });
     budget -= 1;
+    return told;
   };
 
   return (distances, nowMs) => {
     budget = Math.min(NEW_PER_SECOND, budget + ((nowMs - refilledMs) * NEW_PER_SECOND) / 1000);
     refilledMs = nowMs;
     const wanted = new Set(distances);
-    for (let tried = 0; tried < KEYS_TRIED && budget >= 1; tried++) invent(wanted);
+    const invented: ENR[] = [];
+    for (let tried = 0; tried < KEYS_TRIED && invented.length < TOLD && budget >= 1; tried++) {
+      const record = invent(wanted);
+      if (record !== null) invented.push(record);
+    }
     if (kept.length > KEPT) kept.splice(0, kept.length - KEPT);
-    const fitting = kept.filter(({ distance }) => wanted.has(distance)).slice(-ANSWERS * RECORDS_PER_ANSWER);
+    if (invented.length > 0) return invented;
+    const fitting = kept.filter(({ distance }) => wanted.has(distance)).slice(-TOLD);
     return fitting.map(({ record }) => record);
   };
 }

@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { Discv5 } from '@chainsafe/discv5';
-import { ENR, SignableENR } from '@chainsafe/enr';
-import { generateKeyPair } from '@libp2p/crypto/keys';
+import { ENR } from '@chainsafe/enr';
 import type { Connection, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import ipaddr from 'ipaddr.js';
@@ -329,38 +327,5 @@ describe('in gossip', () => {
     const names = (await topics(node, 10_000)).map(nameOf);
     expect(names.filter((name) => name.startsWith('nothing_')).length).toBe(10_000);
     expect(names).toContain(`beacon_attestation_${node.long_lived_subnets[0]}`);
-  });
-});
-
-describe('in discovery', () => {
-  it('million-records: new ones at each question, valid, at the distance asked for, where nobody is', async () => {
-    const node = ENR.decodeTxt(faulty('million-records').enr);
-    const privateKey = await generateKeyPair('secp256k1');
-    const discovery = Discv5.create({
-      enr: SignableENR.createFromPrivateKey(privateKey),
-      privateKey,
-      bindAddrs: { ip4: multiaddr('/ip4/127.0.0.1/udp/0') },
-    });
-    await discovery.start();
-    // discv5 keeps records only that are signed and at the distance it has asked for.
-    const first = await discovery.sendFindNode(node, [256]);
-    const second = await discovery.sendFindNode(node, [256]);
-    const third = await discovery.sendFindNode(node, [255]);
-    const own = await discovery.sendFindNode(node, [0]);
-    await discovery.stop();
-
-    expect(own.map((record) => record.nodeId)).toEqual([node.nodeId]);
-    const met = [...first, ...second, ...third];
-    expect(met.length).toBeGreaterThanOrEqual(18);
-    expect(new Set(met.map((record) => record.nodeId)).size).toBe(met.length);
-    const real = new Set(devnet.network.nodes.map((other) => other.node_id));
-    const block = node.ip?.split('.')[1];
-    for (const record of met) {
-      expect(real.has(record.nodeId)).toBe(false);
-      expect(record.ip?.split('.').slice(0, 2)).toEqual(['127', block]);
-      expect(Number(record.ip?.split('.')[2])).toBeGreaterThanOrEqual(240);
-    }
-    const digests = met.map((record) => Buffer.from(record.kvs.get('eth2') ?? []).toString('hex', 0, 4));
-    expect(new Set(digests)).toEqual(new Set([devnet.network.fork_digest, 'deadbeef']));
   });
 });
