@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Most of the time a test waits: for other processes, for sockets, for a slot to begin. */
-const WORKERS = 2 * availableParallelism();
+const WORKERS = 3 * availableParallelism();
 
 /** Files that have a process each. */
 const ALONE = [
@@ -74,6 +74,7 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...ALONE],
           // A process that has loaded the modules for one file has them for the next.
           isolate: false,
+          setupFiles: ['test/yielding.ts'],
           maxWorkers: WORKERS,
         },
       },

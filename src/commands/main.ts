@@ -1,5 +1,4 @@
 import { parseCommandLine } from './command-line.ts';
-import { configFileSource } from './config-file.ts';
 import type { Command } from './option-table.ts';
 import { commandLineSource, environmentSource, type Options, readOptions } from './options.ts';
 import { UsageError } from './usage-error.ts';
@@ -40,7 +39,7 @@ export async function main(
     const options = readOptions(
       commandLineSource(call.texts),
       environment,
-      ...(config === undefined ? [] : [configFileSource(String(config))]),
+      ...(config === undefined ? [] : [(await import('./config-file.ts')).configFileSource(String(config))]),
     );
     const run = await LOAD[call.command]();
     const running = run(options, call.positional);

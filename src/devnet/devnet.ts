@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasIp6Loopback, MAX_NODES } from './addresses.ts';
 import { type DevnetPlan, startNodes } from './devnet-nodes.ts';
-import { installNativeRecordCrypto } from './native-crypto.ts';
+import { installNativeRecordCrypto, installNativeSessionCrypto } from './native-crypto.ts';
 import type { DevnetFile } from './network-file.ts';
 import type { Manners } from './node.ts';
 import type { Problem } from './peers.ts';
@@ -71,6 +71,7 @@ export async function startDevnet(options: DevnetOptions): Promise<Devnet> {
   const { dir, recordSubscriptions = false, onProblem = () => undefined } = options;
   const plan = await planOf(options);
   installNativeRecordCrypto();
+  await installNativeSessionCrypto();
   const penaltiesPath = join(dir, PENALTIES_FILE);
 
   // What has been started is stopped in reverse, on request or when a later step fails.

@@ -14,3 +14,22 @@ export function installNativeRecordCrypto(): void {
     nodeId: (publicKey) => createNodeId(defaultCrypto.hash(secp256k1.publicKeyConvert(publicKey, false).subarray(1))),
   });
 }
+
+/**
+ * Installs the native curve for the sessions of discv5 as well, of which nodes that look for each other make thousands. The
+ * package has a setter for it that it does not export.
+ */
+export async function installNativeSessionCrypto(): Promise<void> {
+  const { href } = new URL('./util/crypto.js', import.meta.resolve('@chainsafe/discv5'));
+  const { defaultCrypto: library, setDiscv5Crypto } = await import(href);
+  const native = {
+    publicKeyVerify: secp256k1.publicKeyVerify,
+    publicKeyConvert: secp256k1.publicKeyConvert,
+    publicKeyCreate: (privateKey: Uint8Array) => secp256k1.publicKeyCreate(privateKey),
+    sign: (hash: Uint8Array, privateKey: Uint8Array) => secp256k1.ecdsaSign(hash, privateKey).signature,
+    verify: (publicKey: Uint8Array, hash: Uint8Array, signature: Uint8Array) =>
+      signature.length === 64 && secp256k1.ecdsaVerify(signature, hash, publicKey),
+    deriveSecret: (privateKey: Uint8Array, publicKey: Uint8Array) => secp256k1.publicKeyTweakMul(publicKey, privateKey),
+  };
+  setDiscv5Crypto({ ...library, secp256k1: { ...library.secp256k1, ...native } });
+}

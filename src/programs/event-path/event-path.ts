@@ -4,7 +4,6 @@ import { once, type Part, partOf } from '../part.ts';
 import { program } from '../program.ts';
 import { handOver } from './attempts.ts';
 import { AFTER_START, drainOf } from './drain.ts';
-import { startNats } from './nats.ts';
 import { CONSUMED, PUBLISHED, startPublisher } from './publisher.ts';
 import { type SpoolPart, startSpool } from './spool.ts';
 
@@ -52,6 +51,8 @@ async function toNats(options: EventPathOptions, url: string): Promise<EventPath
   const { dataDir, natsReplicas: replicas, consumerName: durable, natsMayBeAway: mayBeAway, isRead, logger } = options;
   const limits = { dataDir, maxBytes: options.spoolMaxBytes, maxAgeMs: options.spoolMaxAgeMs, logger };
   const notes = handOver();
+  // Who has no NATS does not wait for its client to be loaded.
+  const { startNats } = await import('./nats.ts');
   await using stack = new AsyncDisposableStack();
   const started = await program()
     .with('nats', () => startNats({ url, replicas, durable, dataDir, mayBeAway, isRead, logger }))

@@ -6,7 +6,6 @@ import { type BuiltInNetwork, builtInNetwork } from '../../consensus/networks.ts
 import type { DevnetOptions } from '../../devnet/devnet.ts';
 import { forkDevnet } from '../../devnet/fork.ts';
 import type { Logger } from '../../io/logging/logger.ts';
-import { readNetworkConfig } from '../../io/networks/network-config.ts';
 import { type DevnetNode, devnetNetwork, readDevnetFile } from '../../io/networks/network-file.ts';
 import { prepareFolder } from '../../io/storage/files/data-folder.ts';
 import { once, type Part, partOf } from '../part.ts';
@@ -77,6 +76,7 @@ async function named(choice: Exclude<NetworkChoice, { readonly kind: 'devnet' }>
     return { network: devnetNetwork(file), truth: file.nodes, devnetFile: choice.path };
   }
   const { location, name, allowPrivate } = choice;
+  const { readNetworkConfig } = await import('../../io/networks/network-config.ts');
   const network = await readNetworkConfig({
     location,
     activeValidators: CONFIGURED_ACTIVE_VALIDATORS,

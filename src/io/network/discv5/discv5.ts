@@ -13,6 +13,7 @@ import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
 import type { Discovery, NeighbourAnswer } from '../../../streams/ports/discovery.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { checkUdpPort } from '../own/free-port.ts';
+import { useNativeSessionCrypto } from './session-crypto.ts';
 
 export interface Discv5Options {
   readonly privateKey: PrivateKey;
@@ -47,6 +48,7 @@ const MAX_SESSIONS = 10_000;
  */
 export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter> {
   const { privateKey, record, bindIp, bindIp6, udpPort, bootnodes, logger } = options;
+  await useNativeSessionCrypto();
   const bindAddrs = bindAddresses(bindIp, bindIp6, udpPort);
   const service = Discv5.create({
     enr: record,
