@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import type { DevnetFile } from '../../src/devnet/network-file.ts';
 import { quietNetwork } from '../support/e2e/quiet-network.ts';
 import { valtrack } from '../support/e2e/valtrack.ts';
@@ -15,17 +16,27 @@ const WAIT = { timeout: 20_000, interval: 100 };
 /** Ctrl-C must not be waited for. */
 const STOP_MS = 5_000;
 
+const DEVNET = { nodes: NODES, slotMs: 100, seed: 3 };
+
 let folder: Awaited<ReturnType<typeof tempDir>>;
+/** For programs that do not start one themselves. */
+let running: ForkedDevnet;
 beforeAll(async () => {
   folder = await tempDir();
+  running = await forkDevnet({ ...DEVNET, dir: join(folder.path, 'running') });
 });
-afterAll(() => folder.remove());
+afterAll(async () => {
+  await running.stop();
+  await folder.remove();
+});
 
+const onData = (...more: string[]): string[] => [...more, '--data-dir', join(folder.path, crypto.randomUUID())];
 function onDevnet(...more: string[]): string[] {
-  const dataDir = join(folder.path, crypto.randomUUID());
-  const devnet = ['--network', 'devnet', '--nodes', String(NODES), '--slot-ms', '100', '--seed', '3'];
-  return [...more, ...devnet, '--data-dir', dataDir];
+  const { nodes, slotMs, seed } = DEVNET;
+  const devnet = ['--network', 'devnet', '--nodes', String(nodes), '--slot-ms', String(slotMs), '--seed', String(seed)];
+  return onData(...more, ...devnet);
 }
+const onRunning = (...more: string[]): string[] => onData(...more, '--network', running.networkPath);
 
 const isAllObserved = ({ msg }: { msg: string }) => msg === `${NODES} of ${NODES} devnet nodes observed`;
 
@@ -70,7 +81,7 @@ describe('run --network devnet', () => {
 
   it('is forced by a second signal', async () => {
     // With events on disk that nobody takes, the end waits two seconds for somebody.
-    const sentry = valtrack(onDevnet('sentry', '--nats-url', 'nats://127.0.0.1:1'));
+    const sentry = valtrack(onRunning('sentry', '--nats-url', 'nats://127.0.0.1:1'));
     await sentry.line(isAllObserved);
     sentry.child.kill('SIGINT');
     const stoppingMs = Number((await sentry.line(({ msg }) => msg === 'stopping'))['time']);
@@ -81,7 +92,7 @@ describe('run --network devnet', () => {
   });
 
   it('takes a signal that comes twice at once, as through npm, for one', async () => {
-    const run = valtrack(onDevnet('run', '--http-port', '0'));
+    const run = valtrack(onRunning('run', '--http-port', '0'));
     await run.line(({ msg }) => msg === 'crawling');
     run.child.kill('SIGINT');
     expect(await run.stop('SIGTERM')).toBe(0);
@@ -101,7 +112,7 @@ describe('run --network devnet', () => {
   });
 
   it('ends by itself after --for', async () => {
-    const run = valtrack(onDevnet('--for', '2s', 'run', '--http-port', '0'));
+    const run = valtrack(onRunning('--for', '2s', 'run', '--http-port', '0'));
     expect(await run.exited).toBe(0);
     const [crawling, stopping] = ['crawling', 'stopping'].map((msg) => run.log.find((line) => line.msg === msg));
     expect(stopping).toMatchObject({ reason: 'the time is up' });
