@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type ForkedDevnet, forkDevnet } from '../../src/devnet/fork.ts';
 import { CLI } from '../support/e2e/valtrack.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -14,10 +15,15 @@ const SHOW_CURSOR = '\u001b[?25h';
 const ESCAPE = '\u001b';
 
 let folder: Awaited<ReturnType<typeof tempDir>>;
+let small: ForkedDevnet;
 beforeAll(async () => {
   folder = await tempDir();
+  small = await forkDevnet({ nodes: 3, seed: 1, slotMs: 250, dir: join(folder.path, 'small') });
 });
-afterAll(() => folder.remove());
+afterAll(async () => {
+  await small.stop();
+  await folder.remove();
+});
 
 interface Terminal {
   seen(): string;
@@ -47,9 +53,9 @@ function terminal(columns: number, env: Record<string, string>, args: readonly s
   };
 }
 
-function onDevnet(nodes: number): string[] {
+function runOn(...network: string[]): string[] {
   const dataDir = join(folder.path, crypto.randomUUID());
-  return ['run', '--network', 'devnet', '--nodes', String(nodes), '--data-dir', dataDir, '--http-port', '0'];
+  return ['run', '--network', ...network, '--data-dir', dataDir, '--http-port', '0'];
 }
 
 async function crawlUntilObserved(screen: Terminal, nodes: number): Promise<void> {
@@ -61,7 +67,7 @@ async function crawlUntilObserved(screen: Terminal, nodes: number): Promise<void
 
 describe('run on a terminal', () => {
   it('shows 50 of 50 devnet nodes observed within 90 seconds, and a summary on Ctrl-C within 5', async () => {
-    const screen = terminal(80, {}, onDevnet(50));
+    const screen = terminal(80, {}, runOn('devnet', '--nodes', '50'));
     await crawlUntilObserved(screen, 50);
     const url = /http:\/\/127\.0\.0\.1:\d+\/validators/.exec(stripVTControlCharacters(screen.seen()))?.[0];
     await vi.waitFor(async () => expect(((await (await fetch(String(url))).json()) as unknown[]).length).toBe(50), {
@@ -85,7 +91,7 @@ describe('run on a terminal', () => {
   }, 120_000);
 
   it('has no colours with NO_COLOR, and gives the cursor back when forced', async () => {
-    const screen = terminal(60, { NO_COLOR: '1' }, onDevnet(3));
+    const screen = terminal(60, { NO_COLOR: '1' }, runOn(small.networkPath));
     await crawlUntilObserved(screen, 3);
     screen.type(CTRL_C + CTRL_C);
     expect([0, 130]).toContain(await screen.closed);
@@ -95,7 +101,7 @@ describe('run on a terminal', () => {
   }, 60_000);
 
   it('writes plain lines and nothing that moves with TERM=dumb', async () => {
-    const screen = terminal(80, { TERM: 'dumb' }, onDevnet(3));
+    const screen = terminal(80, { TERM: 'dumb' }, runOn(small.networkPath));
     await crawlUntilObserved(screen, 3);
     screen.type(CTRL_C);
     expect(await screen.closed).toBe(0);
