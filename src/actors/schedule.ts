@@ -12,6 +12,7 @@ const VISIT_SPREAD = 0.8;
 /** Distances are in epochs, so that a network with short epochs is retried as often per observation as mainnet. */
 const SOON_EPOCHS = 1 / 16;
 const LATER_EPOCHS = 1;
+const LESS_FULL_EPOCHS = 1 / 8;
 const MAX_BACKOFF_EPOCHS = 64;
 
 /** A peer not seen alive for this many epochs (a week on mainnet) is forgotten … */
@@ -40,6 +41,8 @@ export function backoffMs(cause: Cause, failures: number, epochMs: number): numb
       return Math.min(SOON_EPOCHS * doubled, MAX_BACKOFF_EPOCHS) * epochMs;
     case 'later':
       return Math.min(LATER_EPOCHS * doubled, MAX_BACKOFF_EPOCHS) * epochMs;
+    case 'when-less-full':
+      return failures > 1 ? null : LESS_FULL_EPOCHS * epochMs;
     case 'next-epoch':
       return null;
     case 'new-record':

@@ -79,10 +79,12 @@ export function failed<T = never>(stage: Stage, cause: Cause, detail?: string): 
  *
  * - `soon`: a passing hiccup; exponential backoff from seconds.
  * - `later`: the node is likely gone or unreachable; backoff from minutes.
- * - `next-epoch`: it is alive (full, busy, or it told us to go away kindly).
+ * - `next-epoch`: it is alive, and busy.
+ * - `when-less-full`: it is alive and has as many peers as it wants. That changes with every heartbeat of it: once more within
+ *   the epoch, and from then on every epoch.
  * - `new-record`: only a newer ENR can change the answer.
  */
-export type RetryClass = 'soon' | 'later' | 'next-epoch' | 'new-record';
+export type RetryClass = 'soon' | 'later' | 'next-epoch' | 'when-less-full' | 'new-record';
 
 export const RETRY_CLASS: Readonly<Record<Cause, RetryClass>> = {
   no_address: 'new-record',
@@ -104,7 +106,7 @@ export const RETRY_CLASS: Readonly<Record<Cause, RetryClass>> = {
   protocol_unsupported: 'later',
   resource_limited: 'next-epoch',
   rate_limited: 'next-epoch',
-  too_many_peers: 'next-epoch',
+  too_many_peers: 'when-less-full',
   banned: 'later',
   fault: 'later',
   wrong_fork: 'new-record',

@@ -241,10 +241,11 @@ describe('peerTransition', () => {
       later: NOW_MS + EPOCH_MS,
       'new-record': Number.POSITIVE_INFINITY,
       'next-epoch': null,
+      'when-less-full': NOW_MS + EPOCH_MS / 8,
     }[RETRY_CLASS[cause]];
     const name = untilMs === null ? 'resting' : 'backing-off';
     expect(state).toMatchObject({ phase: { name, untilMs }, failures: 1, lastFailure: { cause }, addresses: [A] });
-    // Alive but full: the next tick makes it due again.
+    // Alive but busy: the next tick makes it due again.
     if (untilMs === null) expect(dueAtMs(peerTransition(state, tick(11)).state)).toBe(11 * EPOCH_MS + 1_000);
   });
 

@@ -134,12 +134,14 @@ describe('createRegistry', () => {
     expect(registry.nextDueMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('lets a full peer rest until the next tick', () => {
+  it('lets a peer that is still full rest until the next tick', () => {
     const { registry } = registryOf();
     registry.tick(0);
     registry.send('a', discovered());
     registry.takeDue(0);
     registry.send('a', failed(5, 'too_many_peers'));
+    registry.takeDue(registry.nextDueMs());
+    registry.send('a', failed(6, 'too_many_peers'));
     expect(registry.nextDueMs()).toBe(Number.POSITIVE_INFINITY);
     registry.tick(1);
     expect(registry.nextDueMs()).toBeLessThan(2 * EPOCH_MS);

@@ -71,8 +71,13 @@ describe('backoffMs', () => {
   });
 
   it('waits for the next tick when the peer is alive, and for a newer record when only that can help', () => {
-    expect(backoffMs('too_many_peers', 9, EPOCH_MS)).toBeNull();
+    expect(backoffMs('rate_limited', 9, EPOCH_MS)).toBeNull();
     expect(backoffMs('wrong_fork', 1, EPOCH_MS)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('asks one that is full once more within the epoch, and then once an epoch', () => {
+    expect(epochs('too_many_peers', 1)).toBe(1 / 8);
+    for (const failures of [2, 3, 9]) expect(backoffMs('too_many_peers', failures, EPOCH_MS)).toBeNull();
   });
 
   it('knows what to do after every cause', () => {
