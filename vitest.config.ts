@@ -12,6 +12,7 @@ const ALONE = [
   'test/e2e/faults.test.ts',
   'test/e2e/same-seed.test.ts',
   'test/e2e/rollover.test.ts',
+  'test/e2e/unknown-fork.test.ts',
   // Wait for whole seconds of manners.
   'test/io/network/libp2p/leaving.test.ts',
   'test/programs/sentry/inbound-manners.test.ts',

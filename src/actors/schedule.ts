@@ -13,6 +13,9 @@ const VISIT_SPREAD = 0.8;
 const SOON_EPOCHS = 1 / 16;
 const LATER_EPOCHS = 1;
 const LESS_FULL_EPOCHS = 1 / 8;
+const FORGIVEN_EPOCHS = 1 / 2;
+/** As many as two epochs have room for. */
+const FORGIVEN_TRIES = 4;
 const MAX_BACKOFF_EPOCHS = 64;
 
 /** A peer not seen alive for this many epochs (a week on mainnet) is forgotten … */
@@ -41,6 +44,9 @@ export function backoffMs(cause: Cause, failures: number, epochMs: number): numb
       return Math.min(SOON_EPOCHS * doubled, MAX_BACKOFF_EPOCHS) * epochMs;
     case 'later':
       return Math.min(LATER_EPOCHS * doubled, MAX_BACKOFF_EPOCHS) * epochMs;
+    case 'when-forgiven':
+      if (failures <= FORGIVEN_TRIES) return FORGIVEN_EPOCHS * epochMs;
+      return Math.min(2 ** (Math.min(failures, MAX_BACKOFF_EPOCHS) - FORGIVEN_TRIES - 1), MAX_BACKOFF_EPOCHS) * epochMs;
     case 'when-less-full':
       return failures > 1 ? null : LESS_FULL_EPOCHS * epochMs;
     case 'next-epoch':

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { ForkSource } from '../consensus/forks/learning.ts';
 import type { ExportFormat } from '../io/export/formats.ts';
 import type { GeoSource } from '../io/geo/sources.ts';
 import type { LogFormat, LogLevel } from '../io/logging/logger.ts';
@@ -41,6 +42,7 @@ export interface Options {
   readonly dwellMs: number | undefined;
   readonly contact: string | undefined;
   readonly optOut: string | undefined;
+  readonly forks: ForkSource;
   readonly allowPrivate: boolean;
   readonly json: boolean;
   /** Empty for none; `undefined` for what fits the network and the options below. */
@@ -116,6 +118,7 @@ export function readOptions(...sources: readonly OptionSource[]): Options {
     dwellMs: read('dwell', OPTIONS.dwell),
     contact: read('contact', OPTIONS.contact),
     optOut: read('opt-out', OPTIONS['opt-out']),
+    forks: required('forks', OPTIONS.forks),
     allowPrivate: required('allow-private', OPTIONS['allow-private']),
     json: read('json', OPTIONS.json) ?? false,
     geo: read('geo', OPTIONS.geo),

@@ -43,7 +43,7 @@ function common({ dataDir }: Options, { screen: { logger }, faults, ending }: Of
 
 async function crawlSettings(options: Options, session: Of): Promise<CrawlSettings> {
   const { natsUrl = null, natsReplicas, consumerName, spoolMaxBytes, spoolMaxAgeMs } = options;
-  const { crawlerId, crawlerLocation, listenIp, port, dwellMs } = options;
+  const { crawlerId, crawlerLocation, listenIp, port, dwellMs, forks } = options;
   return {
     ...common(options, session),
     network: { choice: await networkChoice(options), activeValidators: options.activeValidators },
@@ -54,6 +54,7 @@ async function crawlSettings(options: Options, session: Of): Promise<CrawlSettin
       listenIp,
       port,
       dwellMs,
+      forks,
       agent: agentOf(options),
       optOut: await readOptOut(options.optOut),
     },

@@ -82,9 +82,11 @@ export function failed<T = never>(stage: Stage, cause: Cause, detail?: string): 
  * - `next-epoch`: it is alive, and busy.
  * - `when-less-full`: it is alive and has as many peers as it wants. That changes with every heartbeat of it: once more within
  *   the epoch, and from then on every epoch.
+ * - `when-forgiven`: it does not let us in. Often that is for minutes (Lighthouse refuses whom it has pruned for ten), seldom for hours:
+ *   a few times within two epochs, then at growing distances.
  * - `new-record`: only a newer ENR can change the answer.
  */
-export type RetryClass = 'soon' | 'later' | 'next-epoch' | 'when-less-full' | 'new-record';
+export type RetryClass = 'soon' | 'later' | 'next-epoch' | 'when-less-full' | 'when-forgiven' | 'new-record';
 
 export const RETRY_CLASS: Readonly<Record<Cause, RetryClass>> = {
   no_address: 'new-record',
@@ -107,7 +109,7 @@ export const RETRY_CLASS: Readonly<Record<Cause, RetryClass>> = {
   resource_limited: 'next-epoch',
   rate_limited: 'next-epoch',
   too_many_peers: 'when-less-full',
-  banned: 'later',
+  banned: 'when-forgiven',
   fault: 'later',
   wrong_fork: 'new-record',
   irrelevant_network: 'new-record',

@@ -31,12 +31,14 @@ export function forkSteps(
     .map((epoch) => {
       const fork = ordered.findLast((candidate) => candidate.epoch <= epoch);
       if (fork === undefined) throw new RangeError('a fork schedule starts at epoch 0');
-      const parameters = blobs.findLast((entry) => entry.epoch <= epoch) ?? blobsBeforeSchedule;
+      const latest = blobs.findLast((entry) => entry.epoch <= epoch) ?? blobsBeforeSchedule;
+      const parameters = epoch >= fuluEpoch ? latest : null;
       return {
         epoch,
         name: fork.name,
         forkVersion: fork.version,
-        digest: computeForkDigest(fork.version, genesisValidatorsRoot, epoch >= fuluEpoch ? parameters : null),
+        digest: computeForkDigest(fork.version, genesisValidatorsRoot, parameters),
+        blobs: parameters,
       };
     });
 }

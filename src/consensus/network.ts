@@ -1,3 +1,5 @@
+import type { BlobParameters } from './fork-digest.ts';
+
 /** A consensus network as the crawler needs to know it, and the rules that follow from its numbers. */
 
 /** One stretch of epochs during which nodes carry the same fork digest. */
@@ -10,6 +12,8 @@ export interface ForkStep {
   readonly forkVersion: string;
   /** 4 bytes of hex, no prefix. */
   readonly digest: string;
+  /** The blob parameters in the digest; `null` before Fulu, where there are none. */
+  readonly blobs: BlobParameters | null;
 }
 
 export interface Network {

@@ -41,10 +41,16 @@ export interface Genesis {
   readonly genesisValidatorsRoot: string;
 }
 
+/** What was decided after the package with the configurations was made. Sepolia: EIP-7773, eth-clients/sepolia `metadata/config.yaml`. */
+const DECIDED_SINCE: Readonly<Partial<Record<BuiltInNetwork, Partial<ChainParameters>>>> = {
+  sepolia: { GLOAS_FORK_EPOCH: 353_024 },
+};
+
 /** A network that is built in. */
 export function builtInNetwork(name: BuiltInNetwork): Network {
   const genesis = genesisData[name];
-  return networkFrom(networksChainConfig[name], {
+  const config: ChainParameters = { ...networksChainConfig[name], ...DECIDED_SINCE[name] };
+  return networkFrom(config, {
     name,
     isPublic: true,
     genesis: {

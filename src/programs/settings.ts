@@ -27,7 +27,7 @@ export interface CrawlSettings extends CommonSettings {
   >;
   readonly sentry: Pick<
     WatchedSentryOptions,
-    'crawlerId' | 'crawlerLocation' | 'listenIp' | 'port' | 'agent' | 'dwellMs' | 'optOut' | 'experiment'
+    'crawlerId' | 'crawlerLocation' | 'listenIp' | 'port' | 'agent' | 'dwellMs' | 'optOut' | 'forks' | 'experiment'
   >;
 }
 

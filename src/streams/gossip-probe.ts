@@ -43,9 +43,10 @@ export interface GossipProbeOptions extends StageLimits {
 /** What the gossip hello and its deltas have shown so far. Unsubscribing does not unsee. */
 interface Picture {
   readonly helloMs: number | null;
-  readonly subnets: ReadonlySet<number>;
-  /** Attestation topics it has not left again, with their subnets; around a fork a subnet has two. */
-  readonly current: ReadonlyMap<string, number>;
+  /** Attestation subnets by the digest they were named under: around a fork there are two. */
+  readonly subnets: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Attestation topics it has not left again. */
+  readonly current: ReadonlyMap<string, { readonly digest: string; readonly subnet: number }>;
   readonly syncnets: ReadonlySet<number>;
   readonly dataColumns: ReadonlySet<number>;
   /** A subnet topic that cannot be, if one was named. */
@@ -57,7 +58,7 @@ interface Picture {
 
 const BLANK: Picture = {
   helloMs: null,
-  subnets: new Set(),
+  subnets: new Map(),
   current: new Map(),
   syncnets: new Set(),
   dataColumns: new Set(),
@@ -109,7 +110,7 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
         isHeard = true;
       }),
       reduce((picture, rpc) => add(picture, rpc, acceptedDigests()), BLANK),
-      map((picture) => conclude(visit, picture, scheduler.now(), closing)),
+      map((picture) => conclude(visit, picture, acceptedDigests(), scheduler.now(), closing)),
       finalize(() => link.leave(isHeard ? 'visited' : 'unheard')),
     );
   }).pipe(
@@ -123,7 +124,7 @@ function watch(visit: GreetedVisit, options: GossipProbeOptions): Observable<Vis
 const SUBNET_TOPIC = /beacon_attestation|sync_committee|data_column_sidecar/;
 
 function add(picture: Picture, rpc: SubscriptionRpc, accepted: ReadonlySet<string>): Picture {
-  const subnets = new Set(picture.subnets);
+  const subnets = new Map(picture.subnets);
   const current = new Map(picture.current);
   const syncnets = new Set(picture.syncnets);
   const dataColumns = new Set(picture.dataColumns);
@@ -137,8 +138,8 @@ function add(picture: Picture, rpc: SubscriptionRpc, accepted: ReadonlySet<strin
     if (parsed === null) oddTopic ??= SUBNET_TOPIC.test(topic) ? topic : null;
     else if (!accepted.has(parsed.digest)) oddDigest ??= parsed.kind === 'attestation' ? parsed.digest : null;
     else if (parsed.kind === 'attestation') {
-      subnets.add(parsed.subnet);
-      current.set(topic, parsed.subnet);
+      subnets.set(parsed.digest, new Set(subnets.get(parsed.digest)).add(parsed.subnet));
+      current.set(topic, parsed);
     } else if (parsed.kind === 'sync') syncnets.add(parsed.subnet);
     else if (parsed.kind === 'data-column') dataColumns.add(parsed.subnet);
   }
@@ -173,11 +174,14 @@ function printable(text: string): string {
 function conclude(
   visit: GreetedVisit,
   picture: Picture,
+  accepted: ReadonlySet<string>,
   nowMs: number,
   closing: Failure | null,
 ): VisitOutcome<Observation> {
   const { link, listenAddress, ...learnt } = visit;
   const silent = picture.helloMs === null;
+  const digest = countedDigest(picture, visit.status?.forkDigest, accepted);
+  const current = [...picture.current.values()].filter((topic) => topic.digest === digest);
   const subscriptionsMissing = failure('subscriptions', closing?.cause ?? 'timeout', closing?.detail);
   if (silent && visit.status === null && visit.metaData === null) {
     // The first thing that went wrong tells more than the silence that followed.
@@ -194,14 +198,23 @@ function conclude(
     direction: link.direction,
     transport: link.transport,
     address: listenAddress ?? reachableAddress(link),
-    subscribedSubnets: silent ? null : ascending(picture.subnets),
-    currentSubnets: silent ? null : ascending(new Set(picture.current.values())),
+    subscribedSubnets: silent ? null : ascending(picture.subnets.get(digest) ?? new Set()),
+    currentSubnets: silent ? null : ascending(new Set(current.map(({ subnet }) => subnet))),
     subscribedSyncnets: ascending(picture.syncnets),
     dataColumns: picture.dataColumns.size,
     // Not the hello's time: under load it is read long after it was composed, and the interval must contain that moment.
     observedFromMs: link.openedMs,
     observedToMs: nowMs,
   });
+}
+
+/**
+ * The digest whose subnets are the peer's duties: that of its own Status, else the newest that it names. Topics of the other one
+ * are left over from before a fork, or there for after it: a client may stay on them for hours.
+ */
+function countedDigest({ subnets }: Picture, ofStatus: string | undefined, accepted: ReadonlySet<string>): string {
+  if (ofStatus !== undefined && subnets.has(ofStatus)) return ofStatus;
+  return [...accepted].findLast((digest) => subnets.has(digest)) ?? '';
 }
 
 /** Of a peer that dialled us and listens nowhere only the IP address means anything: its port is of the moment. */

@@ -242,6 +242,7 @@ describe('peerTransition', () => {
       'new-record': Number.POSITIVE_INFINITY,
       'next-epoch': null,
       'when-less-full': NOW_MS + EPOCH_MS / 8,
+      'when-forgiven': NOW_MS + EPOCH_MS / 2,
     }[RETRY_CLASS[cause]];
     const name = untilMs === null ? 'resting' : 'backing-off';
     expect(state).toMatchObject({ phase: { name, untilMs }, failures: 1, lastFailure: { cause }, addresses: [A] });

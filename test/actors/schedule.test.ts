@@ -80,6 +80,12 @@ describe('backoffMs', () => {
     for (const failures of [2, 3, 9]) expect(backoffMs('too_many_peers', failures, EPOCH_MS)).toBeNull();
   });
 
+  it('knocks some times in two epochs where it is not let in, and then less and less', () => {
+    const waits = Array.from({ length: 13 }, (_, index) => epochs('banned', index + 1));
+    expect(waits).toEqual([1 / 2, 1 / 2, 1 / 2, 1 / 2, 1, 2, 4, 8, 16, 32, 64, 64, 64]);
+    expect(epochs('banned', 1_000_000)).toBe(64);
+  });
+
   it('knows what to do after every cause', () => {
     expect(Object.keys(RETRY_CLASS).sort()).toEqual([...CAUSES].sort());
     for (const cause of CAUSES) {

@@ -194,6 +194,13 @@ const CASES: Readonly<Record<OptionName, Case>> = {
   dwell: durations('dwellMs'),
   contact: texts('contact', undefined),
   'opt-out': texts('optOut', undefined),
+  forks: {
+    key: 'forks',
+    good: ['learnt', 'configured', 'learnt'].map((text) => [text, text]),
+    bad: ['', 'learned', 'true'],
+    allowed: 'one of learnt, configured',
+    default: 'learnt',
+  },
   'allow-private': yesOrNo('allowPrivate', false),
   json: yesOrNo('json', false),
   format: {

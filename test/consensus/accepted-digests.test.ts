@@ -15,6 +15,7 @@ function steppingAt(epochs: readonly number[]): Network {
       name: 'x',
       forkVersion: '00000000',
       digest: epoch.toString(16).padStart(8, '0'),
+      blobs: null,
     })),
   };
 }

@@ -36,6 +36,8 @@ const EXPECTED: Readonly<Partial<Record<BuiltInNetwork, Steps>>> = {
     [272_640, '7e0d3447'],
     [274_176, 'fd32b622'],
     [275_712, '74d01459'],
+    // EIP-7773; eth-clients/sepolia, metadata/config.yaml.
+    [353_024, '669e6c11'],
   ],
   hoodi: [
     [0, 'd2f1997f'],
@@ -147,7 +149,7 @@ describe('the fork schedule of', () => {
       bootnodes: [],
       activeValidators: 1,
     });
-    expect(network.forkSteps.at(-1)).toEqual({
+    expect(network.forkSteps.at(-1)).toMatchObject({
       epoch: config.GLOAS_FORK_EPOCH,
       name: 'gloas',
       forkVersion: version,

@@ -169,16 +169,46 @@ describe('gossipProbe', () => {
     expect(observed(probing)).toMatchObject({ subscribedSubnets: [7, 8], currentSubnets: [8] });
   });
 
-  it('takes a subnet for left only when it is left under every digest, as around a fork', () => {
-    const rpc = (atMs: number, subscribe: boolean, ...digests: string[]): SubscriptionRpc => {
-      return { atMs, changes: digests.map((digest) => ({ topic: topic('beacon_attestation_7', digest), subscribe })) };
-    };
-    const [a, b] = [rpc(1, true, DIGEST, OTHER_DIGEST), rpc(4, false, DIGEST)];
-    const probing = probe({
-      behaviour: ({ hot }) => ({ subscriptions$: hot('-a--b', { a, b }) }),
-      changed: { acceptedDigests: () => new Set([DIGEST, OTHER_DIGEST]) },
+  describe('around a fork', () => {
+    const named = (digest: string, ...subnets: number[]) =>
+      subnets.map((subnet) => ({ topic: topic(`beacon_attestation_${subnet}`, digest), subscribe: true }));
+    /** Ascending by the epoch from which on they hold. */
+    const accepted = () => new Set([OTHER_DIGEST, DIGEST]);
+    const look = (
+      statusDigest: string | null,
+      changes: SubscriptionRpc['changes'],
+      left: SubscriptionRpc['changes'] = [],
+    ) =>
+      observed(
+        probe({
+          behaviour: ({ hot }) => ({
+            subscriptions$: hot('-a--b', { a: { atMs: 1, changes }, b: { atMs: 4, changes: left } }),
+          }),
+          changed: { acceptedDigests: accepted },
+          visit: { status: statusDigest === null ? null : status(statusDigest) },
+        }),
+      );
+
+    // A real Lodestar stays on topics of the old digest for good, when its duties straddled the fork.
+    it.each([
+      ['its Status is of the new one', DIGEST, [...named(DIGEST, 1, 2), ...named(OTHER_DIGEST, 1, 2, 8)], [1, 2]],
+      [
+        'its Status is of the old one',
+        OTHER_DIGEST,
+        [...named(DIGEST, 1, 2), ...named(OTHER_DIGEST, 1, 2, 8)],
+        [1, 2, 8],
+      ],
+      ['its Status is of a digest it names nothing under', OTHER_DIGEST, named(DIGEST, 1, 2), [1, 2]],
+      ['it has told no Status: the newest', null, [...named(OTHER_DIGEST, 1, 8), ...named(DIGEST, 1, 2)], [1, 2]],
+    ] as const)('counts the subnets of one digest: %s', (_, statusDigest, changes, subnets) => {
+      expect(look(statusDigest, changes)).toMatchObject({ subscribedSubnets: subnets, currentSubnets: subnets });
     });
-    expect(observed(probing)).toMatchObject({ subscribedSubnets: [7], currentSubnets: [7] });
+
+    it('takes a subnet for left when it is left under that digest', () => {
+      const changes = [...named(DIGEST, 7, 9), ...named(OTHER_DIGEST, 7)];
+      const left = named(DIGEST, 7).map((change) => ({ ...change, subscribe: false }));
+      expect(look(DIGEST, changes, left)).toMatchObject({ subscribedSubnets: [7, 9], currentSubnets: [9] });
+    });
   });
 
   it('tells sync-committee subnets and data columns apart from attestation subnets', () => {
@@ -259,8 +289,9 @@ describe('gossipProbe', () => {
         }),
       }),
       changed: { acceptedDigests: () => new Set(asked++ === 0 ? [DIGEST] : [DIGEST, OTHER_DIGEST]) },
+      visit: { status: status(OTHER_DIGEST) },
     });
-    expect(observed(probing).subscribedSubnets).toEqual([1, 2]);
+    expect(observed(probing).subscribedSubnets).toEqual([2]);
   });
 
   it('passes on what else is known when no hello comes in time', () => {

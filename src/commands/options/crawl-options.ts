@@ -1,4 +1,5 @@
-import { durationMs, integer, ipAddress, text, yesOrNo } from '../values.ts';
+import { FORK_SOURCES, type ForkSource } from '../../consensus/forks/learning.ts';
+import { durationMs, integer, ipAddress, oneOf, text, yesOrNo } from '../values.ts';
 import { CRAWLING, spec } from './option-spec.ts';
 
 /** How the crawler shows itself, and whom it visits. */
@@ -43,6 +44,13 @@ export const CRAWL_OPTIONS = {
     describe: 'File with peer ids, node ids, addresses and networks that are never contacted, one a line',
     defaultText: 'none',
     read: text,
+    commands: CRAWLING,
+  }),
+  forks: spec<ForkSource>({
+    describe:
+      'What to do about forks that nodes announce and the configuration of the network does not know: learnt follows them, configured only tells of them',
+    default: 'learnt',
+    read: oneOf(FORK_SOURCES),
     commands: CRAWLING,
   }),
   'allow-private': spec<boolean>({

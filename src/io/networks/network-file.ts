@@ -79,7 +79,7 @@ export function devnetNetwork(file: DevnetFile): Network {
 /** Without a schedule the digest holds for ever. */
 function stepsOf({ forks, blob_schedule = [], genesis_validators_root, fork_digest }: DevnetFile): ForkStep[] {
   if (forks === undefined || forks.length === 0)
-    return [{ epoch: 0, name: 'devnet', forkVersion: '00000000', digest: fork_digest }];
+    return [{ epoch: 0, name: 'devnet', forkVersion: '00000000', digest: fork_digest, blobs: null }];
   const blobs = blob_schedule.map((entry) => ({ epoch: entry.epoch, maxBlobsPerBlock: entry.max_blobs }));
   return forkSteps(genesis_validators_root, forks, blobs, blobs[0] ?? { epoch: 0, maxBlobsPerBlock: 9 });
 }

@@ -1,5 +1,6 @@
 import { type Observable, of, Subject } from 'rxjs';
 import { networkClock } from '../../consensus/clock.ts';
+import type { ForkSource } from '../../consensus/forks/learning.ts';
 import { createMannersLedger } from '../../consensus/manners/ledger.ts';
 import { createOwnStatus } from '../../consensus/manners/own-status.ts';
 import type { Network } from '../../consensus/network.ts';
@@ -7,6 +8,7 @@ import type { OptOut } from '../../consensus/opt-out.ts';
 import type { Logger } from '../../io/logging/logger.ts';
 import { useNativeEnrCrypto } from '../../io/network/discv5/enr-crypto.ts';
 import { loadIdentity } from '../../io/network/own/identity.ts';
+import { sqliteForkStore } from '../../io/storage/sentry/fork-store.ts';
 import type { SqliteDatabase } from '../../io/storage/sqlite/sqlite.ts';
 import type { EventLog } from '../../streams/ports/event-log.ts';
 import type { Happening, SentryStages, SentryStats } from '../../streams/sentry.ts';
@@ -16,6 +18,7 @@ import { once, type Part, partOf } from '../part.ts';
 import { program } from '../program.ts';
 import { startCrawlPart } from './crawl-part.ts';
 import { startDiscoveryPart } from './discovery-part.ts';
+import { startForkWatch } from './fork-watch.ts';
 import { startHostPart } from './host-part.ts';
 import { agentsOf, loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
 import { defaultDwellMs } from './limits.ts';
@@ -43,6 +46,8 @@ export interface SentryProgramOptions {
   readonly agent: string;
   /** Who asked to be left alone. */
   readonly optOut: OptOut;
+  /** Whether forks are followed that nodes announce and the network's configuration does not know; they are, if not given. */
+  readonly forks?: ForkSource | undefined;
   /** How long subscriptions are watched at most; a third of a slot if not given. */
   readonly dwellMs?: number | undefined;
   readonly logger: Logger;
@@ -108,14 +113,18 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
 }
 
 async function sentryParts(options: SentryProgramOptions, happenings: Subject<Happening>) {
-  const { network, dataDir, database, logger, listenIp, listenIp6, port, optOut, agent } = options;
-  const clock = networkClock(network);
+  const { dataDir, database, logger, listenIp, listenIp6, port, optOut, agent, forks: follow = 'learnt' } = options;
+  const clock = networkClock(options.network);
+  const store = sqliteForkStore(database, options.network);
+  const forks = await startForkWatch({ network: options.network, clock, follow, store, logger });
+  const { network } = forks;
   const ownStatus = createOwnStatus(network, clock);
   const ledger = createMannersLedger({ startedMs: Date.now(), pace: paceOf(network) });
   const privateKey = await loadIdentity(dataDir);
-  const { restored, store } = await loadKnownPeers(database, network, optOut);
+  const { restored, store: peers } = await loadKnownPeers(database, network, optOut);
   const ips = [listenIp, listenIp6].filter((ip) => ip !== undefined);
   return program()
+    .with('forks', async () => forks)
     .with('host', () =>
       startHostPart({ privateKey, ips, port, agent, ownStatus, ledger, agentOf: agentsOf(restored), logger }),
     )
@@ -126,25 +135,29 @@ async function sentryParts(options: SentryProgramOptions, happenings: Subject<Ha
     .with('crawl', ({ host, discovery }) =>
       startCrawlPart({
         ...options,
+        network,
         clock,
         ownStatus,
         host,
-        discovery: discovery.discovery,
+        discovery: forks.hearing(discovery.discovery, host.last.peerId),
         hasRoom$: options.isOpen$ ?? of(true),
         peerId: host.last.peerId,
         tally: createVisitTally(),
         dwellMs: options.dwellMs ?? defaultDwellMs(network),
         restored,
-        store,
+        store: peers,
         experiment: options.experiment,
         onHappening(happening) {
-          if (happening.type === 'epoch') discovery.advanceTo(happening.epoch);
+          if (happening.type === 'epoch') {
+            forks.advanceTo(happening.epoch);
+            discovery.advanceTo(happening.epoch);
+          }
           happenings.next(happening);
         },
       }),
     )
     .with('saving', async ({ crawl }) =>
-      startSaving({ store, registry: () => crawl.current?.registry ?? null, onFailure: notSaved(logger) }),
+      startSaving({ store: peers, registry: () => crawl.current?.registry ?? null, onFailure: notSaved(logger) }),
     );
 }
 

@@ -28,7 +28,7 @@ export interface CrawlProgress {
 export interface WatchedSentryOptions
   extends Pick<
     SentryProgramOptions,
-    'crawlerId' | 'crawlerLocation' | 'agent' | 'optOut' | 'dwellMs' | 'experiment' | 'logger'
+    'crawlerId' | 'crawlerLocation' | 'agent' | 'optOut' | 'dwellMs' | 'forks' | 'experiment' | 'logger'
   > {
   readonly folder: Pick<Folder, 'path'>;
   /** Where its nodes are known, it is told how many of them have been observed. */

@@ -24,8 +24,8 @@ const NEW = '00000002';
 const FORKING: Network = {
   ...NETWORK,
   forkSteps: [
-    { epoch: 0, name: 'electra', forkVersion: '05000000', digest: OLD },
-    { epoch: 90, name: 'fulu', forkVersion: '06000000', digest: NEW },
+    { epoch: 0, name: 'electra', forkVersion: '05000000', digest: OLD, blobs: null },
+    { epoch: 90, name: 'fulu', forkVersion: '06000000', digest: NEW, blobs: null },
   ],
 };
 const CLOCK = networkClock(FORKING);

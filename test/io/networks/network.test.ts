@@ -54,7 +54,7 @@ describe('network.json', () => {
       slotMs: 250,
       slotsPerEpoch: 32,
       genesisValidatorsRoot: FILE.genesis_validators_root,
-      forkSteps: [{ epoch: 0, name: 'devnet', forkVersion: '00000000', digest: 'cc2c5cdb' }],
+      forkSteps: [{ epoch: 0, name: 'devnet', forkVersion: '00000000', digest: 'cc2c5cdb', blobs: null }],
       bootnodes: ['enr:-x'],
       activeValidators: 1_000_000,
     });

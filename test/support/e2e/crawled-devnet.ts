@@ -4,7 +4,7 @@ import type { DevnetOptions } from '../../../src/devnet/devnet.ts';
 import { type ForkedDevnet, forkDevnet } from '../../../src/devnet/fork.ts';
 import { embeddedEventLog } from '../../../src/io/event-log/embedded/log.ts';
 import { createLogger } from '../../../src/io/logging/logger.ts';
-import { devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
+import { type DevnetFile, devnetNetwork, readDevnetFile } from '../../../src/io/networks/network-file.ts';
 import { openSentryDatabase } from '../../../src/io/storage/sentry/sentry-database.ts';
 import {
   type SentryProgram,
@@ -23,13 +23,19 @@ export interface CrawledDevnet {
 /** The durable consumer of the log, for those who want to read it. */
 export const READER = 'reader';
 
+export interface CrawlerOptions extends Partial<Pick<SentryProgramOptions, 'logger' | 'experiment' | 'log' | 'forks'>> {
+  /** What the crawler is told of the network; all that there is, if not given. */
+  readonly told?: (file: DevnetFile) => DevnetFile;
+}
+
 /** A devnet in a process of its own, and a sentry in this one that crawls it. Nothing but what is in `dir` is left. */
 export async function crawlDevnet(
   options: DevnetOptions & { readonly dir: string },
   {
     logger = createLogger({ level: 'error', format: 'json' }),
+    told = (file) => file,
     ...sentryOptions
-  }: Partial<Pick<SentryProgramOptions, 'logger' | 'experiment' | 'log'>> = {},
+  }: CrawlerOptions = {},
 ): Promise<CrawledDevnet> {
   const started = new AsyncDisposableStack();
   try {
@@ -41,7 +47,7 @@ export async function crawlDevnet(
     const log = await embeddedEventLog(database, { logger, durables: [READER] });
     started.defer(() => log.close());
     const sentry = await startSentry({
-      network: devnetNetwork(await readDevnetFile(devnet.networkPath)),
+      network: devnetNetwork(told(await readDevnetFile(devnet.networkPath))),
       dataDir,
       database,
       log,

@@ -14,7 +14,7 @@ export const NETWORK: Network = {
   slotMs: 1_000,
   slotsPerEpoch: 32,
   genesisValidatorsRoot: '00'.repeat(32),
-  forkSteps: [{ epoch: 0, name: 'fulu', forkVersion: '06000000', digest: DIGEST }],
+  forkSteps: [{ epoch: 0, name: 'fulu', forkVersion: '06000000', digest: DIGEST, blobs: null }],
   bootnodes: [],
   activeValidators: 1_000,
 };
