@@ -1,3 +1,4 @@
+import { hasIp6, IP6_PORT_DISTANCE } from '../io/network/own/listening.ts';
 import type { ConsumerSettings } from '../programs/consumer-program.ts';
 import type { RunSettings } from '../programs/run-program.ts';
 import type { SentrySettings } from '../programs/sentry-program.ts';
@@ -9,8 +10,11 @@ import { readOptOut } from './opt-out-file.ts';
 import { DEFAULT_HTTP_PORT, DEFAULT_NATS_URL } from './option-table.ts';
 import type { Options } from './options.ts';
 import type { Session } from './until-stopped.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What the options say, in the words of the programs. */
+
+const MAX_PORT = 65_535;
 
 type Of = Pick<Session, 'screen' | 'faults' | 'ending'>;
 
@@ -44,9 +48,11 @@ function common({ dataDir }: Options, { screen: { logger }, faults, ending }: Of
 async function crawlSettings(options: Options, session: Of): Promise<CrawlSettings> {
   const { natsUrl = null, natsReplicas, consumerName, spoolMaxBytes, spoolMaxAgeMs } = options;
   const { crawlerId, crawlerLocation, listenIp, port, dwellMs, forks } = options;
+  const choice = await networkChoice(options);
+  if (choice.kind === 'built-in' || choice.kind === 'config') checkIp6Port({ port, listenIp, hasIp6: hasIp6() });
   return {
     ...common(options, session),
-    network: { choice: await networkChoice(options), activeValidators: options.activeValidators },
+    network: { choice, activeValidators: options.activeValidators },
     events: { natsUrl, natsReplicas, consumerName, spoolMaxBytes, spoolMaxAgeMs },
     sentry: {
       crawlerId,
@@ -59,6 +65,20 @@ async function crawlSettings(options: Options, session: Of): Promise<CrawlSettin
       optOut: await readOptOut(options.optOut),
     },
   };
+}
+
+interface ListenPort {
+  readonly port: number | undefined;
+  readonly listenIp: string | undefined;
+  readonly hasIp6: boolean;
+}
+
+/** @throws UsageError where discovery over IPv6 would have no port */
+export function checkIp6Port({ port = 0, listenIp, hasIp6: listensOnIp6 }: ListenPort): void {
+  if (listenIp !== undefined || !listensOnIp6 || port + IP6_PORT_DISTANCE <= MAX_PORT) return;
+  throw new UsageError(
+    `--port must be at most ${MAX_PORT - IP6_PORT_DISTANCE} on a host with IPv6, whose discovery is ${IP6_PORT_DISTANCE} ports above, not "${port}"; or give --listen-ip`,
+  );
 }
 
 function storeSettings(options: Options, session: Of): StoreSettings {

@@ -7,6 +7,9 @@ import type { StoredPeer } from '../programs/consumer/totals.ts';
 import type { Snapshot } from './progress.ts';
 import { table } from './texts.ts';
 
+/** Kinds of failures, the most frequent first. */
+const KINDS_SHOWN = 8;
+
 /** From so many looks at a node on, its estimate has no flag `few-observations`. */
 const FEW = 10;
 
@@ -30,9 +33,13 @@ function crawlLines({ observed, failed, failures, peers }: NonNullable<Snapshot[
   const kinds = failures.map(
     ({ stage, cause, client, count: times }) => `  ${stage} ${cause} (${client}): ${count(times)}`,
   );
+  const all = failures.reduce((sum, { count: times }) => sum + times, 0);
+  const others = failures.slice(KINDS_SHOWN).reduce((sum, { count: times }) => sum + times, 0);
   return [
     `${count(peers.known)} peers are known; ${count(observed)} observations were made, ${count(failed)} visits failed.`,
-    ...kinds.slice(0, 8),
+    ...(all === 0 ? [] : [`What went wrong with visits, parts of visits and records, ${count(all)} times:`]),
+    ...kinds.slice(0, KINDS_SHOWN),
+    ...(others === 0 ? [] : [`  of ${count(kinds.length - KINDS_SHOWN)} other kinds: ${count(others)}`]),
   ];
 }
 

@@ -70,6 +70,17 @@ export function integer(minimum: number, maximum: number = Number.MAX_SAFE_INTEG
   };
 }
 
+/** QUIC is one port above, and needs one. */
+const MAX_LISTEN_PORT = 65_534;
+/** In a node record smaller ones have a form that not every client takes. */
+const MIN_LISTEN_PORT = 256;
+
+export const listenPort: Reader<number> = (label, value) => {
+  const port = /^\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
+  if (port === 0 || (port >= MIN_LISTEN_PORT && port <= MAX_LISTEN_PORT)) return port;
+  throw new UsageError(`${label} must be 0 or a number from ${MIN_LISTEN_PORT} to ${MAX_LISTEN_PORT}, not "${value}"`);
+};
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Timers of the platform fire at once when asked for more. */

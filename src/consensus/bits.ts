@@ -29,3 +29,14 @@ export function fromHex(text: string): Uint8Array | null {
   if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(digits)) return null;
   return new Uint8Array(Buffer.from(digits, 'hex'));
 }
+
+/** Bits of so many bytes in standard base64, or in hex as old producers wrote them; none at all are zeros. `null` for anything else. */
+export function decodeBitVector(value: string, byteLength: number): Uint8Array | null {
+  if (value === '') return new Uint8Array(byteLength);
+  const digits = value.startsWith('0x') ? value.slice(2) : value;
+  if (digits.length === byteLength * 2 && !digits.startsWith('0x')) return fromHex(digits);
+  const base64Length = Math.ceil(byteLength / 3) * 4;
+  if (value.length !== base64Length || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return null;
+  const bytes = new Uint8Array(Buffer.from(value, 'base64'));
+  return bytes.length === byteLength ? bytes : null;
+}

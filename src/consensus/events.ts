@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fromHex } from './bits.ts';
+import { decodeBitVector } from './bits.ts';
 import { ATTESTATION_SUBNET_COUNT } from './subnets.ts';
 
 /**
@@ -46,16 +46,6 @@ function bitVector(byteLength: number) {
     context.addIssue({ code: 'custom', message: `not a bit vector of ${byteLength} bytes` });
     return z.NEVER;
   });
-}
-
-function decodeBitVector(value: string, byteLength: number): Uint8Array | null {
-  if (value === '') return new Uint8Array(byteLength);
-  const digits = value.startsWith('0x') ? value.slice(2) : value;
-  if (digits.length === byteLength * 2 && !digits.startsWith('0x')) return fromHex(digits);
-  const base64Length = Math.ceil(byteLength / 3) * 4;
-  if (value.length !== base64Length || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return null;
-  const bytes = new Uint8Array(Buffer.from(value, 'base64'));
-  return bytes.length === byteLength ? bytes : null;
 }
 
 /**
@@ -106,6 +96,8 @@ const optionalFields = {
   transport: z.enum(['tcp', 'quic']).nullish(),
 };
 
+const MAX_MISSING = 16;
+
 /** What only observations of ours carry. */
 const observationFields = {
   /** Sync-committee subnets it was subscribed to. */
@@ -122,7 +114,7 @@ const observationFields = {
     .max(ATTESTATION_SUBNET_COUNT)
     .nullish(),
   /** What was asked for and not obtained: `identify`, `status`, `metadata`, `subscriptions`. */
-  missing: z.array(text).max(16).nullish(),
+  missing: z.array(text).max(MAX_MISSING).nullish(),
 };
 
 const peerDiscovered = z.object({
@@ -136,24 +128,39 @@ const peerDiscovered = z.object({
   ...optionalFields,
 });
 
-const metadataReceived = z.object({
-  enr: optionalText.transform((value) => value ?? ''),
-  id: nonEmptyText,
-  multiaddr: optionalText.transform((value) => value ?? ''),
-  epoch: claimedEpoch,
-  metadata: metaData,
-  subscribed_subnets: z
-    .array(int64)
-    .max(MAX_SUBNETS)
-    .nullish()
-    .transform((value) => (value ?? []).filter(isAttestationSubnet)),
-  client_version: agentText,
-  crawler_id: optionalText.transform((value) => value ?? ''),
-  crawler_location: optionalText.transform((value) => value ?? ''),
-  timestamp: unixMs,
-  ...optionalFields,
-  ...observationFields,
-});
+/** Says that the zeros in the place of MetaData are nobody's: for the Go program an event without any would be its last. */
+const MISSING_METADATA = 'metadata';
+const NO_METADATA = { seq_number: 0, attnets: new Uint8Array(8), syncnets: new Uint8Array(1) };
+
+const metadataReceived = z
+  .object({
+    enr: optionalText.transform((value) => value ?? ''),
+    id: nonEmptyText,
+    multiaddr: optionalText.transform((value) => value ?? ''),
+    epoch: claimedEpoch,
+    metadata: metaData,
+    subscribed_subnets: z
+      .array(int64)
+      .max(MAX_SUBNETS)
+      .nullish()
+      .transform((value) => (value ?? []).filter(isAttestationSubnet)),
+    client_version: agentText,
+    crawler_id: optionalText.transform((value) => value ?? ''),
+    crawler_location: optionalText.transform((value) => value ?? ''),
+    timestamp: unixMs,
+    ...optionalFields,
+    ...observationFields,
+  })
+  .transform((event) => {
+    if (event.metadata !== null && !event.missing?.includes(MISSING_METADATA)) return event;
+    return { ...event, metadata: null, missing: withoutMetadata(event.missing) };
+  });
+
+/** What was missing, MetaData among it. */
+function withoutMetadata(missing: readonly string[] | null | undefined): string[] {
+  if (missing?.includes(MISSING_METADATA)) return [...missing];
+  return [...(missing ?? []).slice(0, MAX_MISSING - 1), MISSING_METADATA];
+}
 
 /** Topics of a peer's own making may have any number in them. */
 function isAttestationSubnet(value: number): boolean {
@@ -204,22 +211,24 @@ export function decodeEvent(subject: string, payload: Uint8Array): Decoded<Valtr
 }
 
 /**
- * Writes one event as the wire has it: fields in the contract's order, bit vectors in base64, `null` metadata when
- * none was obtained.
+ * Writes one event as the wire has it: fields in the contract's order, bit vectors in base64; zeros for metadata that was not
+ * obtained, which is then among what is missing.
  */
 export function encodeEvent({ subject, event }: ValtrackEvent): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(subject === PEER_DISCOVERED ? event : wireMetadata(event)));
 }
 
 function wireMetadata(event: MetadataReceivedEvent) {
-  const { metadata } = event;
+  const { seq_number, attnets, syncnets } = event.metadata ?? NO_METADATA;
+  const missing = event.metadata === null ? withoutMetadata(event.missing) : event.missing;
   return {
     ...event,
-    metadata: metadata && {
-      seq_number: metadata.seq_number,
-      attnets: Buffer.from(metadata.attnets).toString('base64'),
-      syncnets: Buffer.from(metadata.syncnets).toString('base64'),
+    metadata: {
+      seq_number,
+      attnets: Buffer.from(attnets).toString('base64'),
+      syncnets: Buffer.from(syncnets).toString('base64'),
     },
+    ...(missing === undefined ? {} : { missing }),
   };
 }
 

@@ -1,5 +1,6 @@
-import { ENR } from '@chainsafe/enr';
+import type { ENR } from '@chainsafe/enr';
 import { setBits, toHex } from './bits.ts';
+import { decodeEnrText } from './enr.ts';
 import { failed, type Outcome, success } from './failure.ts';
 
 /** What a beacon node says of itself in its ENR (phase0/p2p-interface.md, "ENR structure"; fulu adds `cgc` and `nfd`). */
@@ -60,7 +61,7 @@ export function decodeNodeRecord(text: string): Outcome<NodeRecord> {
   const trimmed = text.trim();
   if (trimmed.length > MAX_ENR_TEXT) return failed('resolve', 'bad_response', `an ENR of ${trimmed.length} characters`);
   try {
-    return readNodeRecord(ENR.decodeTxt(trimmed));
+    return readNodeRecord(decodeEnrText(trimmed));
   } catch (error) {
     return failed('resolve', 'bad_response', `not a valid ENR: ${message(error)}`);
   }
@@ -68,7 +69,6 @@ export function decodeNodeRecord(text: string): Outcome<NodeRecord> {
 
 /** Reads the fields of a verified ENR. Entries of the wrong type or length count as missing. */
 export function readNodeRecord(enr: ENR): Outcome<NodeRecord> {
-  if (!canBeWritten(enr)) return failed('resolve', 'bad_response', 'an ENR that cannot be passed on as it was signed');
   try {
     const field = (key: string) => bytesAt(enr, key);
     const attnets = field('attnets');
@@ -101,16 +101,6 @@ export function readNodeRecord(enr: ENR): Outcome<NodeRecord> {
 function bytesAt({ kvs }: ENR, key: string): Uint8Array | undefined {
   const value: unknown = kvs.get(key);
   return value instanceof Uint8Array ? value : undefined;
-}
-
-/**
- * A record that came in a discv5 message is written anew from its parts, with its sequence as a JavaScript number and
- * its keys in the order of `localeCompare`. Where that is not what was signed, nobody could verify the text.
- */
-function canBeWritten({ seq, kvs }: ENR): boolean {
-  const keys = [...kvs.keys()];
-  const ascending = keys.every((key, index) => index === 0 || (keys[index - 1] ?? '').localeCompare(key) < 0);
-  return ascending && seq <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 function libp2pAddresses(enr: ENR): NodeAddress[] {

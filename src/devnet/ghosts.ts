@@ -32,16 +32,19 @@ export function answerWithGhosts(discovery: Discv5, block: AddressBlock): void {
   const { sessionService } = discovery;
   if (!(sessionService instanceof EventEmitter)) throw new TypeError('this version of discv5 emits no events');
   const ghosts = createGhosts(discovery, block);
-  sessionService.on('request', (contact: Contact, request: { type: number; id: bigint; distances: number[] }) => {
-    if (request.type !== FINDNODE || request.distances.every((distance) => distance === 0)) return;
-    const records = ghosts(request.distances, Date.now());
-    const total = Math.max(1, Math.ceil(records.length / RECORDS_PER_ANSWER));
-    for (let answer = 0; answer < total; answer++) {
-      const enrs = records.slice(answer * RECORDS_PER_ANSWER, (answer + 1) * RECORDS_PER_ANSWER);
-      const response: Response = { type: NODES, id: request.id, total, enrs };
-      sessionService.sendResponse(contact, response);
-    }
-  });
+  sessionService.on(
+    'request',
+    (contact: Contact, request: { type: number; id: Response['id']; distances: number[] }) => {
+      if (request.type !== FINDNODE || request.distances.every((distance) => distance === 0)) return;
+      const records = ghosts(request.distances, Date.now());
+      const total = Math.max(1, Math.ceil(records.length / RECORDS_PER_ANSWER));
+      for (let answer = 0; answer < total; answer++) {
+        const enrs = records.slice(answer * RECORDS_PER_ANSWER, (answer + 1) * RECORDS_PER_ANSWER);
+        const response: Response = { type: NODES, id: request.id, total, enrs };
+        sessionService.sendResponse(contact, response);
+      }
+    },
+  );
 }
 
 /** Returns a function that makes records at given distances from the node, as many as its budget allows. */

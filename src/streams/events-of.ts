@@ -1,3 +1,4 @@
+import { ipOfMultiaddr } from '../consensus/address-policy.ts';
 import type { NetworkClock } from '../consensus/clock.ts';
 import {
   encodeEvent,
@@ -6,7 +7,7 @@ import {
   PEER_DISCOVERED,
   type PeerDiscoveredEvent,
 } from '../consensus/events.ts';
-import { decodeNodeRecord, type NodeRecord } from '../consensus/node-record.ts';
+import { decodeNodeRecord, multiaddrText, type NodeRecord } from '../consensus/node-record.ts';
 import type { LogEntry } from './ports/event-log.ts';
 import type { Observation } from './visit.ts';
 
@@ -48,7 +49,7 @@ export function observedEntry(observation: Observation, source: EventSource): Lo
   const event: MetadataReceivedEvent = {
     enr: enr ?? NO_ENR,
     id: observation.peerId,
-    multiaddr: observation.address,
+    multiaddr: storableAddress(observation, fromEnr),
     epoch: source.clock.epochAt(observation.observedFromMs),
     metadata: metaData && { seq_number: metaData.seqNumber, attnets: metaData.attnets, syncnets: metaData.syncnets },
     subscribed_subnets: [...(observation.subscribedSubnets ?? [])],
@@ -70,6 +71,17 @@ export function observedEntry(observation: Observation, source: EventSource): Lo
     missing: observation.missing.map(({ stage }) => stage),
   };
   return entry(METADATA_RECEIVED, event.event_id ?? '', encodeEvent({ subject: METADATA_RECEIVED, event }));
+}
+
+/**
+ * The Go program stores TCP addresses only: of a peer that was met over QUIC, where its record says that it listens on the same
+ * host. `transport` says what was used.
+ */
+function storableAddress({ address, transport }: Observation, record: NodeRecord | null): string {
+  if (transport === 'tcp') return address;
+  const host = ipOfMultiaddr(address);
+  const tcp = record?.addresses.find((told) => told.transport === 'tcp' && told.ip === host);
+  return tcp === undefined ? address : multiaddrText(tcp);
 }
 
 function entry(subject: string, eventId: string, payload: Uint8Array): LogEntry {

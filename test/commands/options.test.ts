@@ -187,7 +187,17 @@ const CASES: Readonly<Record<OptionName, Case>> = {
     allowed: 'an IP address such as 0.0.0.0 or ::',
     default: undefined,
   },
-  port: numbers('port', 0, 65_535, undefined),
+  port: {
+    key: 'port',
+    good: [
+      ['0', 0],
+      ['256', 256],
+      ['65534', 65_534],
+    ],
+    bad: ['65535', '255', '1', '-1', '9000.5', 'x', ''],
+    allowed: '0 or a number from 256 to 65534',
+    default: undefined,
+  },
   faults: yesOrNo('faults', undefined),
   'fork-at': numbers('forkAt', 11, null, undefined),
   'blob-fork-at': numbers('blobForkAt', 11, null, undefined),

@@ -129,6 +129,21 @@ describe('the summary', () => {
     expect(summary).toMatch(/Lighthouse +1 +4 +3 +110\n/);
     expect(summary).toMatch(/Prysm +1 +5 +7 +0\n/);
   });
+
+  it('says how often anything went wrong, and how many kinds it does not show: they add up', () => {
+    const { crawl } = snapshot();
+    const failures = Array.from({ length: 11 }, (_, index) => {
+      return { stage: 'dial', cause: `cause-${index}`, client: 'unknown', count: 30 - index };
+    });
+    const stats = { ...crawl?.stats, failures, failed: 19 };
+    const lines = renderSummary(snapshot({ crawl: { ...crawl, stats } as never }), null, null).split('\n');
+    expect(lines[1]).toMatch(/, 19 visits failed\.$/);
+    expect(lines[2]).toBe('What went wrong with visits, parts of visits and records, 275 times:');
+    const shown = lines.slice(3).map((line) => Number(/(\d+)$/.exec(line)?.[1]));
+    expect(shown).toHaveLength(9);
+    expect(lines.at(-1)).toBe('  of 3 other kinds: 63');
+    expect(shown.reduce((sum, times) => sum + times, 0)).toBe(275);
+  });
 });
 
 describe('texts', () => {

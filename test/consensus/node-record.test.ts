@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { ENR } from '@chainsafe/enr';
+import { RLP } from '@ethereumjs/rlp';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BOOTNODES } from '../../src/consensus/bootnodes.ts';
+import { enrOfValues } from '../../src/consensus/enr.ts';
 import { decodeNodeRecord, multiaddrText, type NodeRecord, readNodeRecord } from '../../src/consensus/node-record.ts';
 import { useNativeEnrCrypto } from '../../src/io/network/discv5/enr-crypto.ts';
 import { enrWith, entriesOf, type RlpItem, signedEnr } from '../support/consensus/raw-enr.ts';
@@ -295,22 +296,44 @@ describe('entries of the wrong length', () => {
   });
 });
 
-describe('a record that came in parts', () => {
-  /** As discv5 hands them over: without the bytes that were signed. */
-  const inParts = (enr: string) => {
-    const { kvs, seq, signature } = ENR.decodeTxt(enr);
-    return readNodeRecord(new ENR(kvs, seq, signature));
-  };
+describe('a record that came in a message', () => {
+  /** As discv5 hands them over: decoded already. */
+  const inParts = (enr: string) => readNodeRecord(enrOfValues(RLP.decode(Buffer.from(enr.slice(4), 'base64url'))));
 
-  it('is written as it was signed', () => {
-    const enr = enrWith({ cgc: hex('04'), ip: hex('01020304'), tcp: hex('2328') });
-    expect(inParts(enr)).toMatchObject({ ok: true, value: { enr } });
+  it.each([
+    ['of usual entries', enrWith({ cgc: hex('04'), ip: hex('01020304'), tcp: hex('2328') }), 1n],
+    ['of sequence 0', enrWith({}, hex('')), 0n],
+    ['of a sequence that is no safe integer', enrWith({}, hex('20000000000001')), 2n ** 53n + 1n],
+    ['of the largest sequence', enrWith({}, hex('ffffffffffffffff')), 2n ** 64n - 1n],
+    ['with keys in the order of bytes', enrWith({ B: hex('01'), _a: hex('01'), a: hex('01') }), 1n],
+  ])('passes on as it was signed: %s', (_, enr, sequence) => {
+    expect(inParts(enr)).toMatchObject({ ok: true, value: { enr, sequence } });
+    expect(decodeNodeRecord(enr)).toEqual(inParts(enr));
   });
 
-  it('is refused where it could not be', () => {
-    const largest = enrWith({}, hex('1fffffffffffff'));
-    expect(inParts(largest)).toMatchObject({ ok: true, value: { enr: largest, sequence: 2n ** 53n - 1n } });
-    expect(inParts(enrWith({}, hex('20000000000001')))).toMatchObject(refusal);
-    expect(inParts(enrWith({ B: hex('01'), a: hex('01') }))).toMatchObject(refusal);
+  it('has 300 bytes at most', () => {
+    const sized = (bytes: number) => enrWith({ z: new Uint8Array(bytes) });
+    const bytesOf = (enr: string) => Buffer.from(enr.slice(4), 'base64url').length;
+    const room = 300 - bytesOf(sized(150));
+    expect(bytesOf(sized(150 + room))).toBe(300);
+    expect(inParts(sized(150 + room))).toMatchObject({ ok: true });
+    expect(() => inParts(sized(151 + room))).toThrow('an ENR of 301 bytes');
+    expect(decodeNodeRecord(sized(151 + room))).toMatchObject(refusal);
+  });
+
+  // go-ethereum refuses each of these: p2p/enr/enr.go `decodeRecord`.
+  it.each([
+    [
+      'a key that comes twice',
+      signedEnr([
+        ['id', Buffer.from('v4')],
+        ['id', Buffer.from('v4')],
+      ]),
+    ],
+    ['a sequence that begins with a zero', enrWith({}, hex('0001'))],
+    ['a sequence of nine bytes', enrWith({}, hex('010000000000000000'))],
+  ])('is refused with %s', (_, enr) => {
+    expect(() => inParts(enr)).toThrow();
+    expect(decodeNodeRecord(enr)).toMatchObject(refusal);
   });
 });

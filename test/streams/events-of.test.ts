@@ -4,6 +4,7 @@ import { failure } from '../../src/consensus/failure.ts';
 import { discoveredEntry, observedEntry } from '../../src/streams/events-of.ts';
 import type { LogEntry } from '../../src/streams/ports/event-log.ts';
 import type { Observation } from '../../src/streams/visit.ts';
+import { enrWith } from '../support/consensus/raw-enr.ts';
 import { AGENT, META_DATA, status } from '../support/streams/link.ts';
 import { CLOCK, DIGEST, nodeRecord } from '../support/streams/network.ts';
 
@@ -81,11 +82,29 @@ describe('observedEntry', () => {
     );
     expect(wire(entry)).toMatchObject({
       enr: BOOTNODES.mainnet[0],
-      metadata: null,
+      // The Go consumer dies of an event without metadata.
+      metadata: { seq_number: 0, attnets: 'AAAAAAAAAAA=', syncnets: 'AA==' },
       subscribed_subnets: [],
       client_version: '',
       missing: ['status', 'metadata', 'subscriptions'],
     });
+  });
+
+  it.each([
+    ['of the same host that its record tells', '/ip4/203.0.113.7/udp/9001/quic-v1', '/ip4/203.0.113.7/tcp/9000'],
+    ['only, of another host none', '/ip4/203.0.113.8/udp/9001/quic-v1', '/ip4/203.0.113.8/udp/9001/quic-v1'],
+    ['of the same family', '/ip6/2001:db8::7/udp/9001/quic-v1', '/ip6/2001:db8::7/tcp/9006'],
+  ])('names a TCP address for a peer met over QUIC, %s', (_, address, multiaddr) => {
+    const port = (number: number) => Uint8Array.of(number >> 8, number & 255);
+    const enr = enrWith({
+      ip: Uint8Array.of(203, 0, 113, 7),
+      ip6: Uint8Array.of(0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7),
+      quic: port(9_001),
+      tcp: port(9_000),
+      tcp6: port(9_006),
+    });
+    const met = { ...observation, enr, address, transport: 'quic' } as const;
+    expect(wire(observedEntry(met, source))).toMatchObject({ multiaddr, transport: 'quic' });
   });
 });
 

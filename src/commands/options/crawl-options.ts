@@ -1,5 +1,5 @@
 import { FORK_SOURCES, type ForkSource } from '../../consensus/forks/learning.ts';
-import { durationMs, integer, ipAddress, oneOf, text, yesOrNo } from '../values.ts';
+import { durationMs, ipAddress, listenPort, oneOf, text, yesOrNo } from '../values.ts';
 import { CRAWLING, spec } from './option-spec.ts';
 
 /** How the crawler shows itself, and whom it visits. */
@@ -25,7 +25,7 @@ export const CRAWL_OPTIONS = {
   port: spec<number>({
     describe: 'UDP and TCP port discv5 and libp2p listen on; 0 picks free ones',
     defaultText: '9000; on a devnet 0',
-    read: integer(0, 65_535),
+    read: listenPort,
     commands: CRAWLING,
   }),
   dwell: spec<number>({

@@ -62,6 +62,7 @@ function ownEndpoint(
 ): OwnEndpoint {
   return {
     ip: network.isPublic ? null : listenIp,
+    isIp6: listenIp.includes(':'),
     udpPort,
     tcpPort: tcpPort(addresses, listenIp) ?? port,
     quicPort: quicPort(addresses, listenIp),

@@ -31,9 +31,14 @@ function visitMetrics(stats: () => SentryStats): Metric[] {
     gauge('observed_this_epoch', 'Distinct peers observed since the epoch began', [], (set) =>
       set({}, stats().observedThisEpoch),
     ),
-    counter('failed_visits_total', 'Failed visits since the start', ['stage', 'cause', 'client'], (set) => {
-      for (const { stage, cause, client, count } of stats().failures) set({ stage, cause, client }, count);
-    }),
+    counter(
+      'failed_visits_total',
+      'What went wrong with visits, parts of visits and records since the start',
+      ['stage', 'cause', 'client'],
+      (set) => {
+        for (const { stage, cause, client, count } of stats().failures) set({ stage, cause, client }, count);
+      },
+    ),
     counter('inbound_turned_away_total', 'Connections from peers that began no visit', ['client', 'reason'], (set) => {
       for (const { client, reason, count } of stats().turnedAway) set({ client, reason }, count);
     }),

@@ -1,8 +1,8 @@
-import { networkInterfaces } from 'node:os';
 import { filter, map, type Observable, type Subscription } from 'rxjs';
 import type { Network } from '../../consensus/network.ts';
 import type { Logger } from '../../io/logging/logger.ts';
 import { clockText } from '../../io/logging/texts.ts';
+import { hasIp6 } from '../../io/network/own/listening.ts';
 import type { SentryStats } from '../../streams/sentry.ts';
 import type { EventPath } from '../event-path/event-path.ts';
 import type { Folder } from '../folder.ts';
@@ -60,7 +60,7 @@ export async function startWatchedSentry({
     throw listenError(error, listenIp, port) ?? error;
   });
   const addresses = sentry.addresses.map((address) => address.replace(/\/p2p\/.*$/, ''));
-  logger.info({ network: network.name, peerId: sentry.peerId, listening: addresses }, 'crawling');
+  logger.info({ network: network.name, peerId: sentry.peerId, listening: addresses, enr: sentry.enr }, 'crawling');
 
   const observed$ = sentry.happenings$.pipe(
     filter((happening) => happening.type === 'observed'),
@@ -110,14 +110,6 @@ function watchObserved(
     lastObservedMs: () => lastObservedMs,
     devnet: () => (peerIds === null ? null : { observed: nodes - strangers.size, nodes }),
   };
-}
-
-/** Whether this machine has an IPv6 address that others can reach. */
-function hasIp6(): boolean {
-  const addresses = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
-  return addresses.some(
-    ({ family, internal, address }) => family === 'IPv6' && !internal && !address.startsWith('fe80'),
-  );
 }
 
 function quiet({ slotMs, slotsPerEpoch }: Network, sinceMs: number): string | null {

@@ -1,18 +1,21 @@
 import type { Socket } from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { type BindAddrs, Discv5 } from '@chainsafe/discv5';
-import { ENR, getV4Crypto, type SignableENR } from '@chainsafe/enr';
+import { type ENR, getV4Crypto, type SignableENR } from '@chainsafe/enr';
 import type { PrivateKey } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import { LRUCache } from 'lru-cache';
 import { fromEvent, map, merge, mergeWith, NEVER, type Observable, ReplaySubject, Subject, takeUntil } from 'rxjs';
+import { decodeEnrText } from '../../../consensus/enr.ts';
 import { type Failure, failed, failure, type Outcome, success } from '../../../consensus/failure.ts';
 import { type NodeRecord, readNodeRecord } from '../../../consensus/node-record.ts';
 import { fromAbortable } from '../../../streams/flow/from-abortable.ts';
 import type { Discovery, NeighbourAnswer } from '../../../streams/ports/discovery.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { checkUdpPort } from '../own/free-port.ts';
+import { IP6_PORT_DISTANCE } from '../own/listening.ts';
+import { mend } from './mended.ts';
 import { useNativeSessionCrypto } from './session-crypto.ts';
 
 export interface Discv5Options {
@@ -56,6 +59,7 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
     bindAddrs,
     config: { requestTimeout: REQUEST_TIMEOUT_MS, requestRetries: 1, enrUpdate: true, lookupTimeout: 10_000 },
   });
+  mend(service);
   const heard = new Subject<NodeRecord>();
   events(service).on('enrAdded', (enr: ENR) => {
     const read = readNodeRecord(enr);
@@ -95,9 +99,6 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
 }
 
 type Family = 'udp4' | 'udp6';
-
-/** discv5 wants another port for its second socket; this is the distance that Lodestar keeps. */
-const IP6_PORT_DISTANCE = 90;
 
 function bindAddresses(ip: string, ip6: string | undefined, port: number): BindAddrs {
   if (ip.includes(':')) return { ip6: multiaddr(`/ip6/${ip}/udp/${port}`) };
@@ -197,7 +198,7 @@ async function readBuckets(
 
 function decodeEnr(text: string): ENR | null {
   try {
-    return ENR.decodeTxt(text);
+    return decodeEnrText(text);
   } catch {
     return null;
   }

@@ -1,4 +1,17 @@
+import { networkInterfaces } from 'node:os';
+
 /** Where libp2p listens, as multiaddrs. */
+
+/** discv5 wants another port for its second socket; this is the distance that Lodestar keeps. */
+export const IP6_PORT_DISTANCE = 90;
+
+/** Whether the host has an address of IPv6 that others may reach. */
+export function hasIp6(): boolean {
+  const addresses = Object.values(networkInterfaces()).flatMap((interfaces) => interfaces ?? []);
+  return addresses.some(
+    ({ family, internal, address }) => family === 'IPv6' && !internal && !address.startsWith('fe80'),
+  );
+}
 
 /** QUIC is one port above where discv5 and TCP are. */
 const QUIC_PORT_DISTANCE = 1;

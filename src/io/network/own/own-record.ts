@@ -20,6 +20,8 @@ export const OWN_METADATA: MetaData = {
 export interface OwnEndpoint {
   /** `null` when only others can tell: discv5 then sets the address, and its own port, by what peers say they see. */
   readonly ip: string | null;
+  /** Where all ports below are of IPv6: the host has no other. */
+  readonly isIp6?: boolean;
   readonly udpPort: number;
   readonly tcpPort: number;
   readonly quicPort?: number | undefined;
@@ -49,7 +51,17 @@ export function ownRecord(
   return record;
 }
 
-function setEndpoint(record: SignableENR, { ip, udpPort, tcpPort, quicPort, tcp6Port, quic6Port }: OwnEndpoint): void {
+function setEndpoint(record: SignableENR, endpoint: OwnEndpoint): void {
+  const { ip, isIp6 = false, udpPort, tcpPort, quicPort, tcp6Port, quic6Port } = endpoint;
+  if (isIp6) {
+    if (ip !== null) {
+      record.ip6 = ip;
+      record.udp6 = udpPort;
+    }
+    record.tcp6 = tcpPort;
+    record.quic6 = quicPort;
+    return;
+  }
   if (ip !== null) {
     record.ip = ip;
     record.udp = udpPort;

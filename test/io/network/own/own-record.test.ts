@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { forkSteps } from '../../../../src/consensus/fork-schedule.ts';
 import type { Network } from '../../../../src/consensus/network.ts';
 import { builtInNetwork } from '../../../../src/consensus/networks.ts';
-import { decodeNodeRecord, type NodeRecord } from '../../../../src/consensus/node-record.ts';
+import { decodeNodeRecord, multiaddrText, type NodeRecord } from '../../../../src/consensus/node-record.ts';
 import { advanceRecord, forkEntries, OWN_METADATA, ownRecord } from '../../../../src/io/network/own/own-record.ts';
 
 const mainnet = builtInNetwork('mainnet');
@@ -61,6 +61,20 @@ describe('the entries that change with the forks', () => {
 });
 
 describe('our record', () => {
+  it.each([
+    ['of a devnet', '::1', ['/ip6/::1/udp/9001/quic-v1', '/ip6/::1/tcp/9000'], [{ ip: '::1', port: 9_002 }]],
+    ['that does not know its address', null, [], []],
+  ] as const)('has the ports of IPv6 alone, on a host without IPv4 %s', async (_, ip, addresses, udp) => {
+    const key = await generateKeyPair('secp256k1');
+    const endpoint = { ip, isIp6: true, udpPort: 9_002, tcpPort: 9_000, quicPort: 9_001 };
+    const record = ownRecord(key, mainnet, 450_000, STARTED_MS, endpoint);
+    const read = decoded(record.encodeTxt());
+    expect(read.addresses.map(multiaddrText)).toEqual(addresses);
+    expect(read.udp).toEqual(udp);
+    expect([record.tcp, record.udp, record.quic, record.ip]).toEqual([undefined, undefined, undefined, undefined]);
+    expect([record.tcp6, record.quic6]).toEqual([9_000, 9_001]);
+  });
+
   it('says of us what our MetaData says, under the key of our peer id', async () => {
     const key = await generateKeyPair('secp256k1');
     const endpoint = { ip: '127.0.0.1', udpPort: 9_001, tcpPort: 9_000 };

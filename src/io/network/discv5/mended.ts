@@ -1,0 +1,86 @@
+import type { EventEmitter } from 'node:events';
+import type { Discv5 } from '@chainsafe/discv5';
+import { ENR, SignableENR } from '@chainsafe/enr';
+import { decodeEnr, enrOfValues } from '../../../consensus/enr.ts';
+
+/**
+ * What `@chainsafe/discv5` 11.0.4 does otherwise than the specification and other nodes, mended in one place. Each has a test
+ * in `mended.test.ts` that fails without it; what passes with an unmended version one day can go.
+ */
+
+type Answer = { readonly id: Uint8Array; total: number; enrs: ENR[] };
+/** As far as it is used here; the types of the package keep it to themselves. */
+interface Service {
+  handleNodes(from: unknown, request: unknown, answer: Answer): boolean;
+  readonly activeRequests: Map<bigint, unknown>;
+}
+
+/** To be called before the service starts. */
+export function mend(discovery: Discv5): void {
+  readEachRecord();
+  const service = discovery as unknown as Service & EventEmitter;
+  const handleNodes = service.handleNodes.bind(service);
+  const early = new Map<bigint, ENR[]>();
+  service.handleNodes = (from, request, answer) => {
+    answer.enrs = answer.enrs.filter((enr) => enr !== UNREADABLE);
+    if (answer.total !== FULL_ANSWER) return handleNodes(from, request, answer);
+    return (
+      fullAnswer(answer, { early, again: (id) => service.activeRequests.set(id, request) }) &&
+      handleNodes(from, request, answer)
+    );
+  };
+  answerTalkRequests(service, discovery);
+}
+
+/** A record that cannot be read stands for itself; a sound one of nobody, so that it does no harm where it is not sorted out. */
+const UNREADABLE = SignableENR.createV4(crypto.getRandomValues(new Uint8Array(32))).toENR();
+
+/**
+ * One record that cannot be read hides the others of its message, and records are refused that others take: of sequence 0, of
+ * exactly 300 bytes, or with keys in the order of bytes.
+ */
+function readEachRecord(): void {
+  ENR.decode = (bytes) => decodeEnr(bytes);
+  ENR.decodeFromValues = (values) => {
+    try {
+      return enrOfValues(values);
+    } catch {
+      return UNREADABLE;
+    }
+  };
+}
+
+/** Messages of an answer with a full bucket: 16 records of up to 300 bytes, three to a datagram of 1,280. */
+const FULL_ANSWER = 6;
+/** Answers of which the first message has come. */
+const MAX_EARLY = 1_024;
+
+/** The service takes five messages: the first of six waits here for the second. */
+function fullAnswer(
+  answer: Answer,
+  { early, again }: { early: Map<bigint, ENR[]>; again: (id: bigint) => void },
+): boolean {
+  const id = BigInt(`0x${Buffer.from(answer.id).toString('hex') || '0'}`);
+  const first = early.get(id);
+  if (first === undefined) {
+    early.set(id, answer.enrs);
+    const [oldest] = early.keys();
+    if (early.size > MAX_EARLY && oldest !== undefined) early.delete(oldest);
+    again(id);
+    return false;
+  }
+  answer.enrs.unshift(...first);
+  early.set(id, []);
+  answer.total = FULL_ANSWER - 1;
+  return true;
+}
+
+/** A TALKREQ must be answered, with nothing where the protocol is not known (discv5-wire.md, "TALKREQ Request"). */
+function answerTalkRequests(events: EventEmitter, discovery: Discv5): void {
+  type Remote = Parameters<Discv5['sendTalkResp']>[0];
+  type RequestId = Parameters<Discv5['sendTalkResp']>[1];
+  events.on('talkReqReceived', (remote: Remote, _: unknown, request: { readonly id: RequestId }) => {
+    // It is sent at once, or not at all when the sender has gone.
+    discovery.sendTalkResp(remote, request.id, new Uint8Array(0)).catch(() => undefined);
+  });
+}
