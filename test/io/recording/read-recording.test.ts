@@ -180,7 +180,7 @@ describe('a Parquet recording', () => {
     const { custody_group_count: _none, ...stated } = observed;
     expect(await from('metadata_events', '000000000000001-000000000000003')).toEqual([
       { ...stated, metadata: hexMetadata },
-      (({ metadata: _absent, ...rest }) => rest)(silent),
+      (({ metadata: _absent, ...rest }) => ({ ...rest, missing: ['metadata'] }))(silent),
     ]);
     expect(await from('validator_metadata_events', '000000000000002-000000000000002')).toEqual([
       { ...stated, metadata: hexMetadata },
