@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
-import type { Discv5 } from '@chainsafe/discv5';
+import { type Discv5, Session } from '@chainsafe/discv5';
 import { ENR, SignableENR } from '@chainsafe/enr';
+import { RLP } from '@ethereumjs/rlp';
 import { decodeEnr, enrOfValues } from '../../../consensus/enr.ts';
 
 /**
@@ -18,6 +19,7 @@ interface Service {
 /** To be called before the service starts. */
 export function mend(discovery: Discv5): void {
   readEachRecord();
+  readZeros();
   const service = discovery as unknown as Service & EventEmitter;
   const handleNodes = service.handleNodes.bind(service);
   const early = new Map<bigint, ENR[]>();
@@ -48,6 +50,31 @@ function readEachRecord(): void {
       return UNREADABLE;
     }
   };
+}
+
+const { decryptMessage } = Session.prototype;
+const PING = 1;
+const PONG = 2;
+
+/** The number 0 is written without a byte (RLP), which the library takes for no number: a node whose record has sequence 0 got no PONG. */
+function readZeros(): void {
+  Session.prototype.decryptMessage = function (...parts) {
+    return withZero(decryptMessage.apply(this, parts));
+  };
+}
+
+/** The same message, with a sequence of 0 in a form that the library reads. */
+function withZero(message: Uint8Array): Uint8Array {
+  const [type = 0] = message;
+  if (type !== PING && type !== PONG) return message;
+  try {
+    const items = RLP.decode(message.slice(1));
+    if (!Array.isArray(items) || !(items[1] instanceof Uint8Array) || items[1].length > 0) return message;
+    return Uint8Array.of(type, ...RLP.encode(items.with(1, Uint8Array.of(0))));
+  } catch {
+    // The library refuses it in its own words.
+    return message;
+  }
 }
 
 /** Messages of an answer with a full bucket: 16 records of up to 300 bytes, three to a datagram of 1,280. */

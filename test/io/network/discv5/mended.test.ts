@@ -186,3 +186,16 @@ it('a TALKREQ of any protocol is answered, with nothing', async () => {
   const node = await teller(() => []);
   expect(await node.sendTalkReq(adapter.record.toENR(), text('anything'), 'unknown')).toEqual(new Uint8Array(0));
 });
+
+/** The number 0 as RLP has it; the library writes a byte. */
+const NO_BYTES = new Uint8Array(0);
+
+it('a PING that names sequence 0 is answered', async () => {
+  const adapter = await ours();
+  const node = await teller(() => []);
+  const { sessionService } = node;
+  const send = sessionService.sendRequest.bind(sessionService);
+  sessionService.sendRequest = (contact, request) =>
+    send(contact, { ...request, enrSeq: NO_BYTES } as unknown as typeof request);
+  expect(await node.sendPing(adapter.record.toENR())).toMatchObject({ enrSeq: adapter.record.seq });
+});
