@@ -15,6 +15,7 @@ import type { Discovery, NeighbourAnswer } from '../../../streams/ports/discover
 import type { Logger } from '../../logging/logger.ts';
 import { checkUdpPort } from '../own/free-port.ts';
 import { IP6_PORT_DISTANCE } from '../own/listening.ts';
+import { askable } from './askable.ts';
 import { mend } from './mended.ts';
 import { useNativeSessionCrypto } from './session-crypto.ts';
 
@@ -198,7 +199,7 @@ async function readBuckets(
 
 function decodeEnr(text: string): ENR | null {
   try {
-    return decodeEnrText(text);
+    return askable(decodeEnrText(text));
   } catch {
     return null;
   }
