@@ -18,6 +18,7 @@ import { once, type Part, partOf } from '../part.ts';
 import { program } from '../program.ts';
 import { startCrawlPart } from './crawl-part.ts';
 import { startDiscoveryPart } from './discovery-part.ts';
+import { foreignNetwork } from './foreign-network.ts';
 import { startForkWatch } from './fork-watch.ts';
 import { startHostPart } from './host-part.ts';
 import { agentsOf, loadKnownPeers, notSaved, startSaving } from './known-peers.ts';
@@ -89,6 +90,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       failed$,
       checks: [
         { name: 'parts of the sentry', reason: async () => problems().join('; ') || null },
+        { name: 'network', reason: async () => foreignNetwork(stats().lastRound, options.network) },
         { name: 'refusals', reason: async () => refusedByMany(crawl.last.registry.records()) },
       ],
       metrics: [...vitals.metrics(), ...sentryMetrics({ stats, depths: () => crawl.last.depths })],

@@ -1,0 +1,34 @@
+import type { Network } from '../../consensus/network.ts';
+import { BUILT_IN_NETWORKS, builtInNetwork } from '../../consensus/networks.ts';
+import type { Coverage } from '../../streams/crawl/coverage.ts';
+
+/** Networks that are named; the rest are counted together. */
+const NAMED = 3;
+
+/**
+ * That a whole crawl round has met nobody of our network, and who was met instead, for people; `null` where somebody was, or
+ * nobody at all.
+ */
+export function foreignNetwork(round: Pick<Coverage, 'ours' | 'otherDigests'> | null, network: Network): string | null {
+  if (round === null || round.ours > 0) return null;
+  const others = Object.entries(round.otherDigests).filter(([digest]) => digest !== 'none');
+  const met = others.reduce((sum, [, nodes]) => sum + nodes, 0);
+  if (met === 0) return null;
+  const named = [...Map.groupBy(others, ([digest]) => nameOf(digest))]
+    .map(([name, digests]) => ({ name, nodes: digests.reduce((sum, [, nodes]) => sum + nodes, 0) }))
+    .sort((a, b) => b.nodes - a.nodes);
+  const rest = named.slice(NAMED).reduce((sum, { nodes }) => sum + nodes, 0);
+  const parts = [
+    ...named.slice(0, NAMED).map(({ name, nodes }) => `${nodes} of ${name}`),
+    ...(rest === 0 ? [] : [`${rest} of others`]),
+  ];
+  return `none of the ${met} nodes met is of ${network.name}: ${parts.join(', ')}; look at --network and its bootnodes`;
+}
+
+/** The network that a digest is of, now or at an earlier fork. */
+function nameOf(digest: string): string {
+  const name = BUILT_IN_NETWORKS.find((candidate) =>
+    builtInNetwork(candidate).forkSteps.some((step) => step.digest === digest),
+  );
+  return name ?? `a network with fork digest ${digest}`;
+}
