@@ -1,4 +1,4 @@
-import { combineLatest, concatMap, map, type Observable, of, race, shareReplay, take, timer } from 'rxjs';
+import { combineLatest, concatMap, map, type Observable, of, race, shareReplay, take, tap, timer } from 'rxjs';
 import { ipOfMultiaddr } from '../consensus/address-policy.ts';
 import type { Client } from '../consensus/client.ts';
 import type { MetaData, Status } from '../consensus/containers.ts';
@@ -29,6 +29,8 @@ export interface HandshakeOptions extends StageLimits {
   readonly findRecord?: (peerId: string) => Observable<string | null>;
   /** By the clock; a Status with a head far beyond it is not believed. */
   readonly currentSlot?: () => number;
+  /** Hears the slot of the head that a peer tells, believable or not. */
+  readonly onHead?: (peerId: string, headSlot: number) => void;
   /** Whether an address that a peer claims to listen on may be believed to be dialable. */
   readonly mayContact?: (ip: string) => boolean;
 }
@@ -87,6 +89,9 @@ interface Exchanged {
 /** Status, then MetaData; nothing more of a peer on another fork. */
 function exchange(link: PeerLink, options: HandshakeOptions): Observable<Exchanged> {
   return askStatus(link, options).pipe(
+    tap((status) => {
+      if (status?.ok) options.onHead?.(link.peerId, status.value.headSlot);
+    }),
     map((status) => believable(status, options)),
     concatMap((status) => {
       // Judged once: the accepted digests may change before the visit ends.

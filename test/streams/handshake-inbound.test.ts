@@ -147,12 +147,12 @@ describe('a Status', () => {
   const headAt = (headSlot: number, forkDigest = DIGEST) => of(success({ ...status(forkDigest), headSlot }));
 
   function heard(status$: ReturnType<typeof headAt> | Observable<never>, currentSlot = 1_000) {
-    const onStatus = vi.fn();
+    const [onStatus, onHead] = [vi.fn(), vi.fn()];
     const greeting = greet(
       () => connectedVisit(fakeLink({ status$ })),
-      () => ({ onStatus, currentSlot: () => currentSlot }),
+      () => ({ onStatus, onHead, currentSlot: () => currentSlot }),
     );
-    return { greeting, told: onStatus.mock.calls };
+    return { greeting, told: onStatus.mock.calls, heads: onHead.mock.calls };
   }
 
   it('of our network is passed on with who sent it', () => {
@@ -173,8 +173,10 @@ describe('a Status', () => {
     [1_033, false],
     [2 ** 40, false],
   ])('with a head at slot %d in slot 1000 is believed: %s', (headSlot, believed) => {
-    const { greeting, told } = heard(headAt(headSlot));
+    const { greeting, told, heads } = heard(headAt(headSlot));
     expect(told).toHaveLength(believed ? 1 : 0);
+    // It may be our clock that is wrong.
+    expect(heads).toEqual([['a', headSlot]]);
     const { status: theirs, metaData, missing } = value(greeting);
     expect(theirs?.headSlot).toBe(believed ? headSlot : undefined);
     expect(missing.map(({ stage, cause }) => `${stage} ${cause}`)).toEqual(believed ? [] : ['status bad_response']);

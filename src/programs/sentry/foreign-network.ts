@@ -1,6 +1,8 @@
 import type { Network } from '../../consensus/network.ts';
 import { BUILT_IN_NETWORKS, builtInNetwork } from '../../consensus/networks.ts';
-import type { Coverage } from '../../streams/crawl/coverage.ts';
+import type { SentryStats } from '../../streams/sentry.ts';
+
+type Round = Pick<NonNullable<SentryStats['lastRound']>, 'ours' | 'otherDigests'>;
 
 /** Networks that are named; the rest are counted together. */
 const NAMED = 3;
@@ -9,7 +11,7 @@ const NAMED = 3;
  * That a whole crawl round has met nobody of our network, and who was met instead, for people; `null` where somebody was, or
  * nobody at all.
  */
-export function foreignNetwork(round: Pick<Coverage, 'ours' | 'otherDigests'> | null, network: Network): string | null {
+export function foreignNetwork(round: Round | null, network: Network): string | null {
   if (round === null || round.ours > 0) return null;
   const others = Object.entries(round.otherDigests).filter(([digest]) => digest !== 'none');
   const met = others.reduce((sum, [, nodes]) => sum + nodes, 0);

@@ -2,6 +2,7 @@ import { asyncScheduler, filter, firstValueFrom, type Observable, ReplaySubject,
 import type { PeerState } from '../../actors/peer.ts';
 import { mayContact } from '../../consensus/address-policy.ts';
 import type { NetworkClock } from '../../consensus/clock.ts';
+import type { ClockCheck } from '../../consensus/clock-check.ts';
 import { eventIds } from '../../consensus/event-id.ts';
 import type { OwnStatus } from '../../consensus/manners/own-status.ts';
 import { acceptedDigests, type Network } from '../../consensus/network.ts';
@@ -38,6 +39,8 @@ export interface PipelineOptions {
   readonly network: Network;
   readonly clock: NetworkClock;
   readonly ownStatus: OwnStatus;
+  /** Hears the heads that peers tell. */
+  readonly clockCheck: Pick<ClockCheck, 'heard'>;
   readonly discovery: Discovery;
   readonly dialer: Dialer;
   /** Our own peer id. */
@@ -154,6 +157,7 @@ function usualStages(options: PipelineOptions, depths: StageDepths): SentryStage
       findRecord: options.discovery.find,
       mayContact: (ip) => mayContact(network, ip),
       currentSlot: () => clock.slotAt(Date.now()),
+      onHead: (peerId, headSlot) => options.clockCheck.heard(peerId, headSlot, Date.now()),
       depth: depths.handshake,
     }),
     gossipProbe: gossipProbe({

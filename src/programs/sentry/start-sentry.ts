@@ -1,5 +1,6 @@
 import { type Observable, of, Subject } from 'rxjs';
 import { networkClock } from '../../consensus/clock.ts';
+import { type ClockCheck, createClockCheck } from '../../consensus/clock-check.ts';
 import type { ForkSource } from '../../consensus/forks/learning.ts';
 import { createMannersLedger } from '../../consensus/manners/ledger.ts';
 import { createOwnStatus } from '../../consensus/manners/own-status.ts';
@@ -78,7 +79,8 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   useNativeEnrCrypto();
   const happenings = new Subject<Happening>();
   await using stack = new AsyncDisposableStack();
-  const { parts, vitals, failed$ } = await (await sentryParts(options, happenings)).start(stack);
+  const clockCheck = createClockCheck(networkClock(options.network), options.network);
+  const { parts, vitals, failed$ } = await (await sentryParts(options, happenings, clockCheck)).start(stack);
   const started = stack.move();
   const { host, discovery, crawl } = parts;
   const { peerId, addresses } = host.last;
@@ -90,6 +92,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
       failed$,
       checks: [
         { name: 'parts of the sentry', reason: async () => problems().join('; ') || null },
+        { name: 'clock', reason: async () => clockCheck.reason(Date.now()) },
         { name: 'network', reason: async () => foreignNetwork(stats().lastRound, options.network) },
         { name: 'refusals', reason: async () => refusedByMany(crawl.last.registry.records()) },
       ],
@@ -114,7 +117,7 @@ export async function startSentry(options: SentryProgramOptions): Promise<Sentry
   };
 }
 
-async function sentryParts(options: SentryProgramOptions, happenings: Subject<Happening>) {
+async function sentryParts(options: SentryProgramOptions, happenings: Subject<Happening>, clockCheck: ClockCheck) {
   const { dataDir, database, logger, listenIp, listenIp6, port, optOut, agent, forks: follow = 'learnt' } = options;
   const clock = networkClock(options.network);
   const store = sqliteForkStore(database, options.network);
@@ -140,6 +143,7 @@ async function sentryParts(options: SentryProgramOptions, happenings: Subject<Ha
         network,
         clock,
         ownStatus,
+        clockCheck,
         host,
         discovery: forks.hearing(discovery.discovery, host.last.peerId),
         hasRoom$: options.isOpen$ ?? of(true),
