@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Most of the time a test waits: for other processes, for sockets, for a slot to begin. */
-const WORKERS = 3 * availableParallelism();
+const WORKERS = 2 * availableParallelism();
 
 /** Files that have a process each. */
 const ALONE = [

@@ -130,7 +130,7 @@ describe('what NATS has confirmed', () => {
     await published();
     const { connection, jsm } = await manager();
     if (what === 'stream') await jsm.streams.delete('EVENTS');
-    else await jsm.consumers.delete('EVENTS', 'reader');
+    else await jsm.consumers.delete('EVENTS', 'reader').catch(unlessItWasWriting);
     await vi.waitFor(() => expect(changes).toEqual([{ from: 0, to: 300 }]), LONG);
     await connection.close();
     expect(await readUntil(300)).toEqual(idsOf(entries(0, 300)));
@@ -269,3 +269,9 @@ describe('several sentries', () => {
     await vi.waitFor(() => expect([one.spool.kept().entries, two.spool.kept().entries]).toEqual([0, 0]), LONG);
   });
 });
+
+/** A server that is just writing down where a durable is removes it, and says that its folder could not be. */
+function unlessItWasWriting(error: Error): boolean {
+  if (!error.message.includes('directory not empty')) throw error;
+  return false;
+}
