@@ -46,7 +46,7 @@ export function backoffMs(cause: Cause, failures: number, epochMs: number): numb
       return Math.min(LATER_EPOCHS * doubled, MAX_BACKOFF_EPOCHS) * epochMs;
     case 'when-forgiven':
       if (failures <= FORGIVEN_TRIES) return FORGIVEN_EPOCHS * epochMs;
-      return Math.min(2 ** (Math.min(failures, MAX_BACKOFF_EPOCHS) - FORGIVEN_TRIES - 1), MAX_BACKOFF_EPOCHS) * epochMs;
+      return Math.min(doubled / 2 ** FORGIVEN_TRIES, MAX_BACKOFF_EPOCHS) * epochMs;
     case 'when-less-full':
       return failures > 1 ? null : LESS_FULL_EPOCHS * epochMs;
     case 'next-epoch':

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { NetworkClock } from './clock.ts';
 import type { Network } from './network.ts';
 
@@ -23,16 +24,13 @@ const BEHIND_SLOTS = 16;
 const BEHIND_MS = 5_000;
 
 export function createClockCheck(clock: NetworkClock, { slotMs }: Pick<Network, 'slotMs'>): ClockCheck {
-  const offsets = new Map<string, { readonly slots: number; readonly atMs: number }>();
+  const offsets = new LRUCache<string, { readonly slots: number; readonly atMs: number }>({ max: MAX_PEERS });
   const isAhead = (slots: number) => slots > AHEAD_SLOTS && slots * slotMs >= AHEAD_MS;
   const isBehind = (slots: number) => slots < -BEHIND_SLOTS && -slots * slotMs >= BEHIND_MS;
 
   return {
     heard(peerId, headSlot, nowMs) {
-      offsets.delete(peerId);
       offsets.set(peerId, { slots: headSlot - clock.slotAt(nowMs), atMs: nowMs });
-      const [oldest] = offsets.keys();
-      if (offsets.size > MAX_PEERS && oldest !== undefined) offsets.delete(oldest);
     },
     reason(nowMs) {
       const isFresh = ({ atMs }: { atMs: number }) => Math.abs(nowMs - atMs) <= FRESH_EPOCHS * clock.epochMs;

@@ -1,6 +1,9 @@
 import { type BlobParameters, computeForkDigest } from './fork-digest.ts';
 import type { ForkStep } from './network.ts';
 
+/** Forks in their order, after phase0, as a `config.yaml` writes them. */
+export const FORKS = ['ALTAIR', 'BELLATRIX', 'CAPELLA', 'DENEB', 'ELECTRA', 'FULU', 'GLOAS', 'HEZE'] as const;
+
 export interface ScheduledFork {
   readonly name: string;
   readonly epoch: number;

@@ -1,7 +1,7 @@
 import { genesisData, networksChainConfig } from '@lodestar/config/networks';
 import { toHex } from './bits.ts';
 import { BOOTNODES } from './bootnodes.ts';
-import { forkSteps, type ScheduledFork } from './fork-schedule.ts';
+import { FORKS, forkSteps, type ScheduledFork } from './fork-schedule.ts';
 import type { Network } from './network.ts';
 
 /** The public networks that are built in. */
@@ -20,7 +20,6 @@ const ACTIVE_VALIDATORS: Readonly<Record<BuiltInNetwork, number>> = {
   chiado: 100_000,
 };
 
-const FORKS = ['ALTAIR', 'BELLATRIX', 'CAPELLA', 'DENEB', 'ELECTRA', 'FULU', 'GLOAS', 'HEZE'] as const;
 const SLOTS_PER_EPOCH: Readonly<Record<string, number>> = { mainnet: 32, minimal: 8, gnosis: 16 };
 
 /** What a consensus `config.yaml` and the genesis say, under the specification's names. */

@@ -33,14 +33,19 @@ async function start(discovery: Discv5): Promise<void> {
   stack.defer(() => discovery.stop());
 }
 
+/** One that tells of ghosts, and one that asks it. */
+async function tellerAndAsker(): Promise<{ teller: Discv5; asker: Discv5 }> {
+  const teller = await create(block.host(0), OWN_ETH2);
+  answerWithGhosts(teller, block);
+  await start(teller);
+  const asker = await create(block.host(1));
+  await start(asker);
+  return { teller, asker };
+}
+
 describe('a teller of nodes that do not exist', () => {
   it('million-records: new ones at each question, valid, at the distance asked for, where nobody is', async () => {
-    const teller = await create(block.host(0), OWN_ETH2);
-    answerWithGhosts(teller, block);
-    await start(teller);
-    const asker = await create(block.host(1));
-    await start(asker);
-
+    const { teller, asker } = await tellerAndAsker();
     const node = teller.enr.toENR();
     // discv5 keeps records only that are signed and at the distance it has asked for.
     const first = await asker.sendFindNode(node, [256]);
@@ -62,12 +67,7 @@ describe('a teller of nodes that do not exist', () => {
   });
 
   it('takes its time for new ones: whoever asks more often hears the latest again', async () => {
-    const teller = await create(block.host(0), OWN_ETH2);
-    answerWithGhosts(teller, block);
-    await start(teller);
-    const asker = await create(block.host(1));
-    await start(asker);
-
+    const { teller, asker } = await tellerAndAsker();
     const node = teller.enr.toENR();
     const startedMs = performance.now();
     const answers = [];

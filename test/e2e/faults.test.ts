@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { filter, firstValueFrom, interval, timer } from 'rxjs';
+import { filter, firstValueFrom, interval } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_NAMES } from '../../src/devnet/clients.ts';
 import { FAULT_NAMES, FAULTS, type Fault } from '../../src/devnet/faults.ts';
@@ -8,7 +8,7 @@ import { REACHES } from '../../src/devnet/kinds.ts';
 import type { DevnetNode } from '../../src/devnet/network-file.ts';
 import { type Grudge, grudgesIn, readPenalties } from '../../src/devnet/penalties.ts';
 import { type CrawledDevnet, crawlDevnet } from '../support/e2e/crawled-devnet.ts';
-import { epochStartMs, isNamed, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
+import { isNamed, type NodeWatch, untilEpoch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A crawl of a devnet with every client, every way of being reached and every fault. `bench/devnet-faults.ts` is larger. */
@@ -50,8 +50,7 @@ beforeAll(async () => {
   await firstValueFrom(interval(LOOK_MS).pipe(filter(isFound)));
   const foundIn = Math.min(Math.max(watch.epoch, FIRST_EPOCH), FOUND_BY_EPOCH);
   wholeEpochs = [foundIn + 1, foundIn + 2];
-  const endMs = epochStartMs(crawled.devnet.network, wholeEpochs[1] + 1) + LATE_MS;
-  await firstValueFrom(timer(Math.max(0, endMs - Date.now())));
+  await untilEpoch(crawled.devnet, wholeEpochs[1] + 1, LATE_MS);
   const isOver = () => watch.epoch >= NAMED_BY_EPOCH || unnamed(({ behaviour }) => behaviour !== 'honest').length === 0;
   await firstValueFrom(interval(LOOK_MS).pipe(filter(isOver)));
 }, 180_000);

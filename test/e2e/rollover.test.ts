@@ -1,10 +1,9 @@
-import { firstValueFrom, timer } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeEvent, METADATA_RECEIVED, type MetadataReceivedEvent } from '../../src/consensus/events.ts';
 import { decodeNodeRecord, type NodeRecord } from '../../src/consensus/node-record.ts';
 import { forkDigest } from '../../src/devnet/schedule.ts';
 import { type CrawledDevnet, crawlDevnet, READER } from '../support/e2e/crawled-devnet.ts';
-import { epochAt, epochStartMs, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
+import { epochAt, type NodeWatch, untilEpoch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A crawl over a fork and a change of the blob parameters, both of which change the fork digest. */
@@ -40,8 +39,7 @@ beforeAll(async () => {
     const own = decodeNodeRecord(sentry.enr);
     if (own.ok) ownRecordIn.set(epoch, own.value);
   });
-  const endMs = epochStartMs(devnet.network, END_EPOCH) + NODE_LATE_MS;
-  await firstValueFrom(timer(Math.max(0, endMs - Date.now())));
+  await untilEpoch(devnet, END_EPOCH, NODE_LATE_MS);
 }, 90_000);
 afterAll(async () => {
   watch.stop();

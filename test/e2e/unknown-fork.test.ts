@@ -1,10 +1,9 @@
-import { firstValueFrom, timer } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeNodeRecord } from '../../src/consensus/node-record.ts';
 import { forkDigest } from '../../src/devnet/schedule.ts';
 import { createLogger } from '../../src/io/logging/logger.ts';
 import { type CrawledDevnet, crawlDevnet } from '../support/e2e/crawled-devnet.ts';
-import { epochStartMs, type NodeWatch, watchNodes } from '../support/e2e/watch-nodes.ts';
+import { type NodeWatch, untilEpoch, watchNodes } from '../support/e2e/watch-nodes.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A crawl over a fork of which the crawler was not told. */
@@ -32,8 +31,7 @@ beforeAll(async () => {
     { logger, told: (file) => ({ ...file, forks: file.forks?.filter(({ epoch }) => epoch !== FORK_EPOCH) }) },
   );
   watch = watchNodes(crawled);
-  const endMs = epochStartMs(crawled.devnet.network, END_EPOCH) + LATE_MS;
-  await firstValueFrom(timer(Math.max(0, endMs - Date.now())));
+  await untilEpoch(crawled.devnet, END_EPOCH, LATE_MS);
 }, 90_000);
 afterAll(async () => {
   watch.stop();

@@ -7,7 +7,7 @@ const MAX_BLOBS = 256;
 /**
  * The step of this chain that has a digest, if there is one: a digest is a hash over the fork's version, the genesis of the
  * chain and the blob parameters (fulu/beacon-chain.md compute_fork_digest), so one that follows from the genesis that we know
- * is of our chain, whoever tells it, but for one chance in a million.
+ * is of our chain, whoever tells it, but for a few chances in a million.
  *
  * @param before the step that it follows
  * @param versions fork versions that it may have besides that of `before`

@@ -1,3 +1,4 @@
+import { FORKS } from '../fork-schedule.ts';
 import { FAR_FUTURE_EPOCH, type ForkStep, forkStepAt, type Network } from '../network.ts';
 import { deriveStep } from './derive.ts';
 
@@ -177,7 +178,7 @@ function versionsOf(tellers: readonly ForkClaim[]): string[] {
     .map(([version]) => version);
 }
 
-const FORK_NAMES = ['phase0', 'altair', 'bellatrix', 'capella', 'deneb', 'electra', 'fulu', 'gloas', 'heze'];
+const FORK_NAMES = ['phase0', ...FORKS.map((fork) => fork.toLowerCase())];
 
 /** A step is named after its fork: the one that follows, unless only the blob parameters change. */
 function stepOf(

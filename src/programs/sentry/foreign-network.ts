@@ -27,10 +27,9 @@ export function foreignNetwork(round: Round | null, network: Network): string | 
   return `none of the ${met} nodes met is of ${network.name}: ${parts.join(', ')}; look at --network and its bootnodes`;
 }
 
-/** The network that a digest is of, now or at an earlier fork. */
-function nameOf(digest: string): string {
-  const name = BUILT_IN_NETWORKS.find((candidate) =>
-    builtInNetwork(candidate).forkSteps.some((step) => step.digest === digest),
-  );
-  return name ?? `a network with fork digest ${digest}`;
-}
+/** The built-in networks by their digests, of now and of earlier forks. Computed once: readiness is asked for by anybody. */
+const NAMES: ReadonlyMap<string, string> = new Map(
+  BUILT_IN_NETWORKS.flatMap((name) => builtInNetwork(name).forkSteps.map(({ digest }) => [digest, name] as const)),
+);
+
+const nameOf = (digest: string) => NAMES.get(digest) ?? `a network with fork digest ${digest}`;

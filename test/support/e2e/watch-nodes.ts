@@ -1,4 +1,4 @@
-import { merge, type Observable } from 'rxjs';
+import { firstValueFrom, merge, type Observable, timer } from 'rxjs';
 import type { Failure } from '../../../src/consensus/failure.ts';
 import { FAULTS, type Fault } from '../../../src/devnet/faults.ts';
 import type { DevnetFile, DevnetNode } from '../../../src/devnet/network-file.ts';
@@ -17,6 +17,11 @@ export interface NodeWatch {
   /** `stage/cause` of everything that was wrong with a peer. */
   failuresOf(peerId: string): ReadonlySet<string>;
   stop(): void;
+}
+
+/** Waits until an epoch of the devnet has begun, and so much longer. */
+export async function untilEpoch({ network }: CrawledDevnet['devnet'], epoch: number, lateMs: number): Promise<void> {
+  await firstValueFrom(timer(Math.max(0, epochStartMs(network, epoch) + lateMs - Date.now())));
 }
 
 export function watchNodes({ devnet, sentry }: CrawledDevnet, onEpoch?: (epoch: number) => void): NodeWatch {

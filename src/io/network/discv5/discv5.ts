@@ -60,7 +60,7 @@ export async function startDiscv5(options: Discv5Options): Promise<Discv5Adapter
     bindAddrs,
     config: { requestTimeout: REQUEST_TIMEOUT_MS, requestRetries: 1, enrUpdate: true, lookupTimeout: 10_000 },
   });
-  mend(service);
+  mend(service, logger);
   const heard = new Subject<NodeRecord>();
   events(service).on('enrAdded', (enr: ENR) => {
     const read = readNodeRecord(enr);

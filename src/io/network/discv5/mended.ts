@@ -2,7 +2,9 @@ import type { EventEmitter } from 'node:events';
 import { type Discv5, Session } from '@chainsafe/discv5';
 import { ENR, SignableENR } from '@chainsafe/enr';
 import { RLP } from '@ethereumjs/rlp';
+import { LRUCache } from 'lru-cache';
 import { decodeEnr, enrOfValues } from '../../../consensus/enr.ts';
+import type { Logger } from '../../logging/logger.ts';
 
 /**
  * What `@chainsafe/discv5` 11.0.4 does otherwise than the specification and other nodes, mended in one place. Each has a test
@@ -17,12 +19,12 @@ interface Service {
 }
 
 /** To be called before the service starts. */
-export function mend(discovery: Discv5): void {
+export function mend(discovery: Discv5, logger: Pick<Logger, 'debug'>): void {
   readEachRecord();
   readZeros();
   const service = discovery as unknown as Service & EventEmitter;
   const handleNodes = service.handleNodes.bind(service);
-  const early = new Map<bigint, ENR[]>();
+  const early = new LRUCache<bigint, ENR[]>({ max: MAX_EARLY });
   service.handleNodes = (from, request, answer) => {
     answer.enrs = answer.enrs.filter((enr) => enr !== UNREADABLE);
     if (answer.total !== FULL_ANSWER) return handleNodes(from, request, answer);
@@ -31,7 +33,7 @@ export function mend(discovery: Discv5): void {
       handleNodes(from, request, answer)
     );
   };
-  answerTalkRequests(service, discovery);
+  answerTalkRequests(service, discovery, logger);
 }
 
 /** A record that cannot be read stands for itself; a sound one of nobody, so that it does no harm where it is not sorted out. */
@@ -85,14 +87,12 @@ const MAX_EARLY = 1_024;
 /** The service takes five messages: the first of six waits here for the second. */
 function fullAnswer(
   answer: Answer,
-  { early, again }: { early: Map<bigint, ENR[]>; again: (id: bigint) => void },
+  { early, again }: { early: LRUCache<bigint, ENR[]>; again: (id: bigint) => void },
 ): boolean {
   const id = BigInt(`0x${Buffer.from(answer.id).toString('hex') || '0'}`);
   const first = early.get(id);
   if (first === undefined) {
     early.set(id, answer.enrs);
-    const [oldest] = early.keys();
-    if (early.size > MAX_EARLY && oldest !== undefined) early.delete(oldest);
     again(id);
     return false;
   }
@@ -103,11 +103,12 @@ function fullAnswer(
 }
 
 /** A TALKREQ must be answered, with nothing where the protocol is not known (discv5-wire.md, "TALKREQ Request"). */
-function answerTalkRequests(events: EventEmitter, discovery: Discv5): void {
+function answerTalkRequests(events: EventEmitter, discovery: Discv5, logger: Pick<Logger, 'debug'>): void {
   type Remote = Parameters<Discv5['sendTalkResp']>[0];
   type RequestId = Parameters<Discv5['sendTalkResp']>[1];
   events.on('talkReqReceived', (remote: Remote, _: unknown, request: { readonly id: RequestId }) => {
-    // It is sent at once, or not at all when the sender has gone.
-    discovery.sendTalkResp(remote, request.id, new Uint8Array(0)).catch(() => undefined);
+    discovery.sendTalkResp(remote, request.id, new Uint8Array(0)).catch((error: unknown) => {
+      logger.debug({ err: error }, 'a TALKREQ could not be answered');
+    });
   });
 }
