@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ForkStep, Network } from '../../../consensus/network.ts';
 import type { SqliteDatabase } from '../sqlite/sqlite.ts';
+import { readSetting, writeSetting } from './settings.ts';
 
 /** What was learnt of the forks of a network, kept over restarts. */
 export interface ForkStore {
@@ -31,19 +32,10 @@ const kept = z.object({
 export function sqliteForkStore(database: SqliteDatabase, { genesisValidatorsRoot }: Network): ForkStore {
   return {
     async load() {
-      const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE key = ?', KEY);
-      const { data } = kept.safeParse(jsonOf(row?.value ?? ''));
+      const { data } = kept.safeParse(jsonOf((await readSetting(database, KEY)) ?? ''));
       return data?.genesisValidatorsRoot === genesisValidatorsRoot ? data.steps : [];
     },
-    async save(steps) {
-      await database.transaction(async () => {
-        await database.run(
-          'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-          KEY,
-          JSON.stringify({ genesisValidatorsRoot, steps }),
-        );
-      });
-    },
+    save: (steps) => writeSetting(database, KEY, JSON.stringify({ genesisValidatorsRoot, steps })),
   };
 }
 

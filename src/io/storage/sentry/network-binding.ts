@@ -1,6 +1,7 @@
 import type { Network } from '../../../consensus/network.ts';
 import { NetworkError } from '../../networks/network-error.ts';
 import type { SqliteDatabase } from '../sqlite/sqlite.ts';
+import { readSetting, writeSetting } from './settings.ts';
 
 const KEY = 'network';
 
@@ -11,20 +12,14 @@ const KEY = 'network';
  */
 export async function bindToNetwork(database: SqliteDatabase, network: Network): Promise<boolean> {
   const identity = `${network.name} ${network.genesisValidatorsRoot} ${network.genesisTimeMs}`;
-  const row = await database.get<{ value: string }>('SELECT value FROM settings WHERE key = ?', KEY);
-  if (row?.value === identity) return true;
-  const before = row?.value.split(' ')[0];
+  const bound = await readSetting(database, KEY);
+  if (bound === identity) return true;
+  const before = bound?.split(' ')[0];
   if (before !== undefined && (before !== network.name || network.isPublic)) {
     throw new NetworkError(
       `the data folder of ${database.path} belongs to ${before}; give ${network.name} a folder of its own with --data-dir`,
     );
   }
-  await database.transaction(async () => {
-    await database.run(
-      'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      KEY,
-      identity,
-    );
-  });
+  await writeSetting(database, KEY, identity);
   return false;
 }
